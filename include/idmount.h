@@ -1063,10 +1063,43 @@ enum idm_upper_ids {
 #define IDM_OVERLAY_EMPTY_PATH 0x8U     /* an empty path of a layer is its dirfd itself, else -ENOENT */
 /*
  * The caller guarantees that no other overlay uses the upper and the work directory. The library does not
- * search for one. That search costs a system call for each mount of the host.
+ * search for one. That search costs a system call for each mount of the host, or with an idm_upper_cache for
+ * each new one.
  */
 #define IDM_OVERLAY_UPPER_UNUSED 0x10U
 #define IDM_OVERLAY_SERVICE 0x20U /* IDM_TREE_SERVICE for each mapped copy: each is a request of its own */
+
+/*
+ * A cache for the search for other overlays on an upper or work directory. It holds the unique IDs of mounts
+ * that are no overlays, 8 bytes each, and no descriptor. A search lists the IDs of all mounts, and asks the
+ * kernel for overlays and for mounts that are not in the cache. So the result is the same as without a
+ * cache. One cache serves all mount namespaces. Before Linux 6.11 the library reads mountinfo, and does not
+ * use it. All functions but idm_upper_cache_free() may run in any number of threads at once. A child of
+ * fork(2) may use a cache only if no other thread could have been inside it.
+ */
+struct idm_upper_cache;
+
+/*
+ * Creates an empty cache. The first search fills it. Each search drops the mounts that no longer exist.
+ *
+ * @cache: receives the cache; the caller releases it with idm_upper_cache_free()
+ * @err: may be NULL
+ *
+ * Returns: 0
+ * Errors:
+ *   -ENOMEM: out of memory
+ */
+IDM_MUST_USE IDM_NONNULL(1)
+int idm_upper_cache_new(struct idm_upper_cache **cache, struct idm_error *err);
+
+/*
+ * Releases the cache. Cannot fail.
+ *
+ * @cache: may be NULL
+ *
+ * Thread safety: no other call may use the cache at the same time
+ */
+void idm_upper_cache_free(struct idm_upper_cache *cache);
 
 /* Options of idm_overlay_open(). Initialise with IDM_OVERLAY_OPTIONS_INIT. */
 struct idm_overlay_options {
@@ -1091,6 +1124,7 @@ struct idm_overlay_options {
 	int (*progress)(size_t done, size_t all, void *data);
 	void *progress_data;
 	int staging_fd; /* of idm_staging_open(), used before Linux 6.15; -1: none */
+	struct idm_upper_cache *upper_cache; /* for the search for other overlays on upper or work; NULL: none */
 };
 #define IDM_OVERLAY_OPTIONS_INIT \
 	{ \
@@ -1101,7 +1135,8 @@ struct idm_overlay_options {
 		IDM_INIT_MEMBER(upper_ids, IDM_UPPER_SHIFTED), IDM_INIT_MEMBER(options, NULL), \
 		IDM_INIT_MEMBER(n_options, 0), IDM_INIT_MEMBER(attr, 0), \
 		IDM_INIT_MEMBER(source, NULL), IDM_INIT_MEMBER(progress, NULL), \
-		IDM_INIT_MEMBER(progress_data, NULL), IDM_INIT_MEMBER(staging_fd, -1) \
+		IDM_INIT_MEMBER(progress_data, NULL), IDM_INIT_MEMBER(staging_fd, -1), \
+		IDM_INIT_MEMBER(upper_cache, NULL) \
 	}
 
 /*
@@ -1307,13 +1342,15 @@ struct idm_plan_apply_options {
 	int (*progress)(size_t done, size_t all, void *data);
 	void *progress_data;
 	int staging_fd; /* of idm_staging_open(), used before Linux 6.15; -1: none */
+	struct idm_upper_cache *upper_cache; /* for each overlay with an upper directory; NULL: none */
 };
 #define IDM_PLAN_APPLY_OPTIONS_INIT \
 	{ \
 		IDM_INIT_MEMBER(size, sizeof(struct idm_plan_apply_options)), \
 		IDM_INIT_MEMBER(flags, 0), IDM_INIT_MEMBER(upper_ids, IDM_UPPER_SHIFTED), \
 		IDM_INIT_MEMBER(journal, NULL), IDM_INIT_MEMBER(progress, NULL), \
-		IDM_INIT_MEMBER(progress_data, NULL), IDM_INIT_MEMBER(staging_fd, -1) \
+		IDM_INIT_MEMBER(progress_data, NULL), IDM_INIT_MEMBER(staging_fd, -1), \
+		IDM_INIT_MEMBER(upper_cache, NULL) \
 	}
 
 /*
@@ -2275,6 +2312,11 @@ static inline void idm_map_freep(struct idm_map **map)
 static inline void idm_userns_cache_freep(struct idm_userns_cache **cache)
 {
 	idm_userns_cache_free(*cache);
+}
+
+static inline void idm_upper_cache_freep(struct idm_upper_cache **cache)
+{
+	idm_upper_cache_free(*cache);
 }
 
 static inline void idm_plan_freep(struct idm_plan **plan)

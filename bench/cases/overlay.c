@@ -65,21 +65,38 @@ static void in_staging(void)
 	ours_with(o);
 }
 
-static void ours_with_upper(unsigned int flags, enum idm_upper_ids ids)
+static void ours_with_upper_of(struct idm_overlay_options o, enum idm_upper_ids ids)
 {
 	static const struct idm_path upper = { AT_FDCWD, UPPER }, work = { AT_FDCWD, WORK };
-	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
 
-	o.flags = flags;
 	o.upper = &upper;
 	o.work = &work;
 	o.upper_ids = ids;
 	ours_with(o);
 }
 
+static void ours_with_upper(unsigned int flags, enum idm_upper_ids ids)
+{
+	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
+
+	o.flags = flags;
+	ours_with_upper_of(o, ids);
+}
+
 static void upper_searched(void)
 {
 	ours_with_upper(0, IDM_UPPER_SHIFTED);
+}
+
+static void upper_cached(void)
+{
+	static struct idm_upper_cache *cache;
+	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
+
+	if (!cache)
+		check(idm_upper_cache_new(&cache, NULL), "cache");
+	o.upper_cache = cache;
+	ours_with_upper_of(o, IDM_UPPER_SHIFTED);
 }
 
 static void upper_unused(void)
@@ -281,7 +298,7 @@ static void measure_few_layers(void)
 
 /* ---- an upper directory, on a host with many mounts ---- */
 
-enum { UNUSED, SEARCHED, UPPER_STRINGS, UPPER_WAYS };
+enum { UNUSED, SEARCHED, CACHED, UPPER_STRINGS, UPPER_WAYS };
 
 static size_t mount_others(void)
 {
@@ -297,13 +314,17 @@ static size_t mount_others(void)
 	return n;
 }
 
-/* The search asks for each mount, which is the least. A caller that needs none has no such cost. */
+/*
+ * The search asks for each mount, which is the least without a cache. With one it lists the mounts. A
+ * caller that needs no search has no such cost.
+ */
 static void measure_upper(void)
 {
 	static struct measured m;
 	const struct way ways[UPPER_WAYS] = {
 		[UNUSED] = { .name = "unused by the caller's word", .go = upper_unused },
 		[SEARCHED] = { .name = "with the search for its use", .go = upper_searched },
+		[CACHED] = { .name = "with a cache for the search", .go = upper_cached },
 		[UPPER_STRINGS] = { .name = "fsconfig, userns by us",
 				    .go = fsconfig_upper,
 				    .absent = !is_kernel_since(6, 7) },
@@ -320,6 +341,11 @@ static void measure_upper(void)
 	report(&m, &row);
 	row.at_most = 0;
 	row.yardstick = SEARCHED;
+	report(&m, &row);
+	row.question = "the same, with a cache for the search";
+	row.ours = CACHED;
+	report(&m, &row);
+	row.yardstick = UNUSED;
 	report(&m, &row);
 }
 

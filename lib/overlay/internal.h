@@ -4,6 +4,7 @@
 #define IDM_OVERLAY_INTERNAL_H
 
 #include "layers.h"
+#include "upper-cache.h"
 
 /* They report a failed call, with the kernel's log if there is one. They return `code`. `fs` may be -1.
  */
@@ -30,6 +31,7 @@ struct idm_overlay_search {
 	bool (*is_done)(void *data);
 	void (*ask)(void *data);
 	void *data;
+	struct idm_plain_mounts *plain; /* mounts that it need not ask for */
 };
 void idm_overlay_search_elsewhere(const struct idm_overlay_search *search);
 

@@ -475,7 +475,7 @@ int idm_overlay_open(const struct idm_overlay_options *overlay, struct idm_error
 	HOLD_CANCEL;
 	struct idm_layers layers = { 0 };
 	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
-	int r = IDM_COPY_STRUCT(&o, staging_fd, overlay, step_overlay, err);
+	int r = IDM_COPY_STRUCT(&o, upper_cache, overlay, step_overlay, err);
 
 	if (r == 0)
 		r = check_request(&o, err);

@@ -21,9 +21,12 @@ static bool is_unknown_overlay(const struct idm_overlay_search *s, const struct 
 		.mnt_ns_id = ns->id,
 	};
 
-	return idm_sys_statmount(&req, &mount, sizeof(mount)) == 0 &&
-	       mount.sb_magic == OVERLAYFS_SUPER_MAGIC &&
-	       !s->is_known(mount.sb_dev_major, mount.sb_dev_minor, s->data);
+	if (idm_plain_mounts_find(s->plain, id) || idm_sys_statmount(&req, &mount, sizeof(mount)) < 0)
+		return false;
+	if (mount.sb_magic == OVERLAYFS_SUPER_MAGIC)
+		return !s->is_known(mount.sb_dev_major, mount.sb_dev_minor, s->data);
+	idm_plain_mounts_add(s->plain, id);
+	return false;
 }
 
 static bool has_unknown_overlay(const struct idm_overlay_search *s, const struct idm_mount_ns *ns)

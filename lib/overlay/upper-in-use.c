@@ -3,7 +3,8 @@
  * Two overlays on one upper directory damage each other. The kernel rejects the second one only with
  * index=on. Otherwise it writes a warning into its log. So the library searches for the first one. It
  * searches the overlays of this mount namespace, and since Linux 6.12 those of all other visible
- * namespaces. It compares directories by inode. It does not find an overlay that is not attached.
+ * namespaces. It compares directories by inode. It does not find an overlay that is not attached. With a
+ * cache it asks for overlays and new mounts only (upper-cache.c).
  */
 #include <errno.h>
 #include <limits.h>
@@ -66,6 +67,8 @@ struct question {
 	/* Overlays whose directories are known. */
 	struct device *known;
 	size_t n_known;
+	struct idm_upper_cache *cache; /* NULL: none */
+	struct idm_plain_mounts plain;
 };
 
 struct device {
@@ -266,10 +269,16 @@ static int ask_mount(struct question *q, uint64_t id, struct idm_statmount **buf
 	struct idm_mnt_id_req req = { .size = IDM_MNT_ID_REQ_SIZE_VER0, .mnt_id = id };
 	int r;
 
+	if (idm_plain_mounts_find(&q->plain, id))
+		return 0;
 	req.param = IDM_STATMOUNT_SB_BASIC;
 	r = idm_sys_statmount(&req, *buf, *size);
-	if (r < 0 || (*buf)->sb_magic != OVERLAYFS_SUPER_MAGIC)
+	if (r < 0)
 		return r == -ENOENT ? 0 : r; /* already unmounted */
+	if ((*buf)->sb_magic != OVERLAYFS_SUPER_MAGIC) {
+		idm_plain_mounts_add(&q->plain, id);
+		return 0;
+	}
 	device = (struct device){ (*buf)->sb_dev_major, (*buf)->sb_dev_minor };
 	if (is_known(device.major, device.minor, q))
 		return 0;
@@ -360,6 +369,7 @@ static int ask_everywhere(struct question *q)
 
 	q->elsewhere = false;
 	q->found = NULL;
+	idm_plain_mounts_begin(&q->plain, q->cache);
 	r = ask_statmount(q);
 	if (r == -ENOSYS || r == -EPERM || r == -EOPNOTSUPP)
 		r = ask_mountinfo(q);
@@ -369,7 +379,9 @@ static int ask_everywhere(struct question *q)
 			.is_done = is_done,
 			.ask = ask_there,
 			.data = q,
+			.plain = &q->plain,
 		});
+	idm_plain_mounts_end(&q->plain, r == 0 && !q->found);
 	free(q->known);
 	q->known = NULL;
 	q->n_known = 0;
@@ -413,6 +425,7 @@ int idm_overlay_in_use(const struct idm_overlay_options *o, const struct idm_lay
 	if (!base)
 		return idm_fail_errno(err, -ENOMEM, IDM_STEP_LOOK_FOR_OVERLAYS, NULL);
 	q.base = *base ? base : ".";
+	q.cache = o->upper_cache;
 	get_layer_handle(q.upper, &q.upper_handle);
 	get_layer_handle(q.work, &q.work_handle);
 	r = ask_until_it_lasts(&q);

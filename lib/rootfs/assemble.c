@@ -365,7 +365,7 @@ int idm_copy_apply_options(struct idm_plan_apply_options *own,
 	int r;
 
 	*own = (struct idm_plan_apply_options)IDM_PLAN_APPLY_OPTIONS_INIT;
-	r = IDM_COPY_STRUCT(own, staging_fd, options, step_assemble, err);
+	r = IDM_COPY_STRUCT(own, upper_cache, options, step_assemble, err);
 	if (r == 0)
 		r = idm_check_flags(own->flags, APPLY_FLAGS, step_assemble, NULL, err);
 	if (r < 0)

@@ -149,6 +149,7 @@ static int open_overlay_tree(const struct idm_plan_entry *entry,
 	o.attr = top_of(entry).set;
 	o.source = entry->source;
 	o.staging_fd = options->staging_fd;
+	o.upper_cache = options->upper_cache;
 	return idm_overlay_open(&o, err);
 }
 

@@ -164,8 +164,8 @@ HARM = {
 NO_HARM = {
     "a function more": (r"const char \*idm_version\(void\);", r"\g<0> int idm_new(int flags);"),
     "a constant more": (r"#define IDM_GID 0x2U", "#define IDM_NEW 0x8U\n\\g<0>"),
-    "a member more at the end of a struct with a size": (r"(int staging_fd;[^\n]*)(\n\};\n#define IDM_PLAN_APPLY)",
-                                                         r"\1 int more;\2"),
+    "a member more at the end of a struct with a size": (
+        r"(struct idm_upper_cache \*upper_cache;[^\n]*)(\n\};\n#define IDM_PLAN_APPLY)", r"\1 int more;\2"),
     "a member more at the end of an element whose size the options have": (
         r"(\n\tint tree_fd;)(\n\};\n#define IDM_CHILD_MOUNT_INIT)", r"\1 uint64_t more;\2"),
     "a struct more": (r"\nstruct idm_exit_info \{", "\nstruct idm_new { int more; };\\g<0>"),

@@ -111,6 +111,7 @@ static void of_mounts(const struct idm_map *map)
 	struct idm_overlay_options overlay = IDM_OVERLAY_OPTIONS_INIT;
 	struct idm_check_result check = IDM_CHECK_RESULT_INIT;
 	struct idm_userns_cache *cache;
+	struct idm_upper_cache *uppers;
 	int mounts = 0, features = 0, tree;
 	struct idm_map *of_mount;
 	char text[64];
@@ -133,7 +134,10 @@ static void of_mounts(const struct idm_map *map)
 	     idm_map_new(&of_mount) == 0 && idm_map_add_mount(of_mount, -1, &err) < 0);
 	idm_map_free(of_mount);
 	tell("a staging namespace is opened", with_root(close_it(idm_staging_open(0, &err))));
+	tell("a cache of overlays is made", idm_upper_cache_new(&uppers, &err) == 0);
+	overlay.upper_cache = uppers;
 	tell("no layers, no overlay", idm_overlay_open(&overlay, &err) == -22 /* EINVAL */);
+	idm_upper_cache_free(uppers);
 	tell("mounts are listed",
 	     idm_list(IDM_LIST_UNMAPPED, count_mount, &mounts, &err) == 0 && mounts > 1);
 	tell("and one of them", idm_list_path(HERE, "/", 0, count_mount, &mounts, &err) == 0);
@@ -250,6 +254,7 @@ static void of_reapers(void)
 static void of_cleanup(void)
 {
 	struct idm_userns_cache *cache = NULL;
+	struct idm_upper_cache *uppers = NULL;
 	struct idm_reaper *reaper = NULL;
 	struct idm_plan *plan = NULL;
 	struct idm_map *map = NULL;
@@ -258,10 +263,12 @@ static void of_cleanup(void)
 	idm_closep(&none);
 	tell("everything is made", idm_map_new(&map) == 0 && idm_plan_new(&plan) == 0 &&
 					   idm_userns_cache_new(1, &cache, &err) == 0 &&
+					   idm_upper_cache_new(&uppers, &err) == 0 &&
 					   idm_reaper_new(&reaper, &err) == 0 && pipe(fds) == 0);
 	idm_map_freep(&map);
 	idm_plan_freep(&plan);
 	idm_userns_cache_freep(&cache);
+	idm_upper_cache_freep(&uppers);
 	idm_reaper_freep(&reaper);
 	idm_closep(&fds[1]);
 	tell("and released", read(fds[0], &none, sizeof(none)) == 0);

@@ -272,7 +272,8 @@ TEST(overlay)
 	assert_at(struct idm_overlay_options, progress, 14 * word);
 	assert_at(struct idm_overlay_options, progress_data, 15 * word);
 	assert_at(struct idm_overlay_options, staging_fd, 16 * word);
-	assert_true(sizeof(struct idm_overlay_options) >= 16 * word + sizeof(int));
+	assert_at(struct idm_overlay_options, upper_cache, 17 * word);
+	assert_true(sizeof(struct idm_overlay_options) >= 18 * word);
 	assert_int_equal(((struct idm_overlay_options)IDM_OVERLAY_OPTIONS_INIT).staging_fd, -1);
 	assert_int_equal(((struct idm_overlay_options)IDM_OVERLAY_OPTIONS_INIT).size,
 			 sizeof(struct idm_overlay_options));
@@ -322,7 +323,8 @@ TEST(apply)
 	assert_at(struct idm_plan_apply_options, progress, at + word);
 	assert_at(struct idm_plan_apply_options, progress_data, at + 2 * word);
 	assert_at(struct idm_plan_apply_options, staging_fd, at + 3 * word);
-	assert_true(sizeof(struct idm_plan_apply_options) >= at + 3 * word + sizeof(int));
+	assert_at(struct idm_plan_apply_options, upper_cache, at + 4 * word);
+	assert_true(sizeof(struct idm_plan_apply_options) >= at + 5 * word);
 	assert_int_equal(((struct idm_plan_apply_options)IDM_PLAN_APPLY_OPTIONS_INIT).staging_fd, -1);
 	assert_int_equal(((struct idm_plan_apply_options)IDM_PLAN_APPLY_OPTIONS_INIT).size,
 			 sizeof(struct idm_plan_apply_options));

@@ -51,7 +51,7 @@ measures()
 }
 
 @test "overlay" {
-	measures 27 "$BENCH/overlay"
+	measures 29 "$BENCH/overlay"
 }
 
 @test "storm" {

@@ -10,6 +10,7 @@
 
 #include "failing-memory.h"
 #include "lib/base/error.h"
+#include "lib/overlay/upper-cache.h"
 #include "lib/sys/fail-errno.h"
 #include "tests/integration/rootfs/plans.h"
 
@@ -178,6 +179,24 @@ static int open_overlay(struct idm_error *err)
 	return tree;
 }
 
+/* A search of many mounts, without memory for a part of them. */
+static int fill_upper_cache(struct idm_error *err)
+{
+	struct idm_upper_cache *cache;
+	struct idm_plain_mounts plain;
+	int r = idm_upper_cache_new(&cache, err);
+
+	for (int round = 0; r == 0 && round < 2; round++) {
+		idm_plain_mounts_begin(&plain, cache);
+		for (uint64_t id = 100; id > 0; id--)
+			if (!idm_plain_mounts_find(&plain, id))
+				idm_plain_mounts_add(&plain, id);
+		idm_plain_mounts_end(&plain, true);
+	}
+	idm_upper_cache_free(cache);
+	return r;
+}
+
 static int check(struct idm_error *err)
 {
 	struct idm_check_result c = IDM_CHECK_RESULT_INIT;
@@ -341,6 +360,7 @@ TEST(of_maps_and_mounts)
 		{ "list path", list_path, NULL },
 		{ "unmount", unmount_recursively, NULL },
 		{ "overlay", open_overlay, NULL },
+		{ "upper cache", fill_upper_cache, NULL },
 		{ "check", check, NULL },
 	};
 
