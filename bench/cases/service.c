@@ -1,45 +1,55 @@
 // SPDX-License-Identifier: MIT
 /*
  * What a request to idmountd costs: a client in a user namespace opens a mapped tree of a directory,
- * beside root, which does the same by itself. Both have their user namespace with the map already.
+ * beside root, which does the same by itself. All have their user namespaces with the maps already. One
+ * map shows another owner of the directory than before. With the other the client has to look closer, to
+ * see that the directory is mapped.
+ *
+ * The lower bound is a service that exchanges two messages, reads one file about the client and judges
+ * nothing, in one process. Beside it is the same with a child for each request.
  */
 #include <fcntl.h>
-#include <grp.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench/lib/bare-service.h"
 #include "bench/lib/measure.h"
+#include "bench/lib/ordinary.h"
 
-#define USER 1500
 #define DIRECTORY PLACE "/directory"
 #define SOCKET PLACE "/socket"
-#define MAP "1500:0,200000:1:1000"
+#define FORKING PLACE "/forking"
+#define BARE PLACE "/bare"
+#define CHANGING_MAP "200000:0:1,1500:1:1,200001:2:998"
+#define KEEPING_MAP "1500:0:1,200000:1:999"
 
-static int userns = -1;
-static int client[2]; /* ends of a socket: of this process, of the client */
-static pid_t service, clients;
+static int changing = -1, keeping = -1; /* user namespaces with these maps */
+static int client[2];			/* ends of a socket: of this process, of the client */
 
-/* ---- both ways ---- */
+/* ---- the ways ---- */
 
-static void open_userns(void)
+static int open_userns(const char *text)
 {
-	struct idm_map *map = new_map(MAP);
+	struct idm_map *map = new_map(text);
 	struct idm_error err;
+	int userns = check_idm(idm_userns_open(map, 0, &err), &err);
 
-	userns = check_idm(idm_userns_open(map, 0, &err), &err);
 	idm_map_free(map);
+	return userns;
 }
 
-static void open_tree_with(unsigned int flags)
+static void open_both_userns(void)
+{
+	changing = open_userns(CHANGING_MAP);
+	keeping = open_userns(KEEPING_MAP);
+}
+
+static void open_tree_with(int userns, unsigned int flags)
 {
 	struct idm_tree_options options = IDM_TREE_OPTIONS_INIT;
 	struct idm_error err;
@@ -50,159 +60,119 @@ static void open_tree_with(unsigned int flags)
 
 static void open_as_root(void)
 {
-	open_tree_with(0);
+	open_tree_with(changing, 0);
+}
+
+static void open_by_service(void)
+{
+	open_tree_with(changing, IDM_TREE_SERVICE);
+}
+
+static void open_with_same_owner(void)
+{
+	open_tree_with(keeping, IDM_TREE_SERVICE);
+}
+
+static void open_barely(const char *socket_path)
+{
+	int tree = (int)check(
+		syscall(SYS_open_tree, AT_FDCWD, DIRECTORY, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC),
+		"open_tree");
+
+	map_by_bare_service(socket_path, tree, changing);
+	close(tree);
+}
+
+static void open_by_forking_service(void)
+{
+	open_barely(FORKING);
+}
+
+static void open_by_bare_service(void)
+{
+	open_barely(BARE);
 }
 
 /* ---- the client ---- */
 
-static double time_requests(const struct way *way)
+struct order {
+	void (*go)(void); /* the client is a fork of this process */
+	int times;
+};
+
+static double order_client(const struct way *way)
 {
+	const struct order order = { way->go, way->times };
 	double time;
 
-	check(write(client[0], &way->times, sizeof(way->times)), "write");
+	check(write(client[0], &order, sizeof(order)), "write");
 	if (read(client[0], &time, sizeof(time)) != sizeof(time))
 		die("the client");
 	return time;
 }
 
-static void serve_times(int control)
+static void follow_orders(void *unused)
 {
-	int n;
+	struct order order;
 
-	open_userns();
-	while (read(control, &n, sizeof(n)) == sizeof(n)) {
-		double start = now(), time;
+	(void)unused;
+	close(client[0]);
+	open_both_userns();
+	while (read(client[1], &order, sizeof(order)) == sizeof(order)) {
+		const struct way way = { .go = order.go, .times = order.times };
+		double time = measure_once(&way);
 
-		for (int i = 0; i < n; i++)
-			open_tree_with(IDM_TREE_SERVICE);
-		time = (now() - start) / n;
-		check(write(control, &time, sizeof(time)), "write");
-	}
-	_exit(0);
-}
-
-static void write_map(pid_t pid, const char *name)
-{
-	static const char text[] = "0 1500 1\n1 200000 1000\n";
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-	fd = (int)check(open(path, O_WRONLY | O_CLOEXEC), path);
-	check(write(fd, text, sizeof(text) - 1), path);
-	close(fd);
-}
-
-static void be_the_client(int control)
-{
-	char byte;
-
-	check(prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl");
-	check(setgroups(0, NULL), "setgroups");
-	check(setresgid(USER, USER, USER), "setresgid");
-	check(setresuid(USER, USER, USER), "setresuid");
-	check(prctl(PR_SET_DUMPABLE, 1), "prctl");
-	check(unshare(CLONE_NEWUSER | CLONE_NEWNS), "unshare");
-	check(write(control, "", 1), "write");
-	check(read(control, &byte, 1), "read");
-	check(setresgid(0, 0, 0), "setresgid");
-	check(setresuid(0, 0, 0), "setresuid");
-	serve_times(control);
-}
-
-static void start_client(void)
-{
-	char byte;
-
-	check(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, client), "socketpair");
-	clients = (pid_t)check(fork(), "fork");
-	if (clients == 0)
-		be_the_client(client[1]);
-	check(read(client[0], &byte, 1), "read");
-	write_map(clients, "uid_map");
-	write_map(clients, "gid_map");
-	check(write(client[0], "", 1), "write");
-}
-
-/* ---- the service ---- */
-
-/* The program beside the directory of this one, unless IDMOUNTD names it. */
-static const char *find_service(void)
-{
-	static char path[4096];
-	const char *named = getenv("IDMOUNTD");
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 32);
-
-	for (int i = 0; n > 0 && i < 2; i++)
-		n = (char *)memrchr(path, '/', (size_t)n) - path;
-	if (n >= 0)
-		strcpy(path + n, "/idmountd");
-	return named ? named : path;
-}
-
-static int try_to_connect(void)
-{
-	const struct sockaddr_un address = { AF_UNIX, SOCKET };
-	int fd = (int)check(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), "socket");
-	int r = connect(fd, (const struct sockaddr *)&address, sizeof(address));
-
-	close(fd);
-	return r;
-}
-
-/* Its log is not of interest. */
-static void execute_service(void)
-{
-	const char *program = find_service();
-	int null = (int)check(open("/dev/null", O_WRONLY), "/dev/null");
-
-	check(prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl");
-	check(dup2(null, STDERR_FILENO), "dup2");
-	execl(program, "idmountd", "--socket", SOCKET, NULL);
-	_exit(127);
-}
-
-static void start_service(void)
-{
-	check(setenv("IDMOUNTD_SOCKET", SOCKET, 1), "setenv");
-	service = (pid_t)check(fork(), "fork");
-	if (service == 0)
-		execute_service();
-	while (try_to_connect() < 0) {
-		if (check(waitpid(service, NULL, WNOHANG), "waitpid") == service)
-			die(find_service());
-		usleep(1000);
+		check(write(client[1], &time, sizeof(time)), "write");
 	}
 }
 
-static void stop(pid_t pid)
+enum { OURS, ROOT, FORKING_ONE, BARE_ONE, SAME_OWNER };
+
+static const struct row rows[] = {
+	{ "a mapped tree by idmountd", OURS, ROOT, BARE_ONE, 3, 0, 0, NULL },
+	{ "a mapped tree by idmountd", OURS, FORKING_ONE, NO_WAY, 0, 0, 0, NULL },
+	{ "a mapped tree by idmountd", OURS, BARE_ONE, NO_WAY, 0, 0, 0, NULL },
+	{ "a mapped tree by idmountd, owner stays", SAME_OWNER, OURS, NO_WAY, 0, 0, 0, NULL },
+};
+
+static void measure_requests(void)
 {
-	check(kill(pid, SIGTERM), "kill");
-	check(waitpid(pid, NULL, 0), "waitpid");
+	static struct measured m;
+	struct way ways[] = {
+		[OURS] = { .name = "the same, owner changes", .go = open_by_service },
+		[ROOT] = { .name = "by root", .go = open_as_root },
+		[FORKING_ONE] = { .name = "bare service that forks", .go = open_by_forking_service },
+		[BARE_ONE] = { .name = "bare service", .go = open_by_bare_service },
+		[SAME_OWNER] = { .name = "idmountd", .go = open_with_same_owner },
+	};
+
+	for (size_t w = 0; w < COUNT(ways); w++) {
+		ways[w].times = times(50);
+		ways[w].sample = w == ROOT ? NULL : order_client;
+	}
+	measure(&m, ways, COUNT(ways), rounds(101));
+	report_all(&m, rows, COUNT(rows));
 }
 
 int main(void)
 {
-	static struct measured m;
-	const struct way ways[] = {
-		{ .name = "idmountd", .sample = time_requests, .times = times(50) },
-		{ .name = "root", .go = open_as_root, .times = times(50) },
-	};
-	const struct row row = { .question = "a mapped tree by idmountd, beside root's own",
-				 .ours = 0,
-				 .yardstick = 1,
-				 .lower_bound = NO_WAY,
-				 .at_most = 3 };
+	pid_t service, forking, bare, user;
 
 	enter_place();
 	check(mkdir(DIRECTORY, 0755), DIRECTORY);
-	check(chown(DIRECTORY, USER, USER), DIRECTORY);
-	start_service();
-	start_client();
-	open_userns();
-	measure(&m, ways, COUNT(ways), rounds(101));
-	report(&m, &row);
-	stop(clients);
-	stop(service);
+	check(chown(DIRECTORY, ORDINARY_USER, ORDINARY_USER), DIRECTORY);
+	service = start_service(SOCKET);
+	forking = start_bare_service(FORKING, true);
+	bare = start_bare_service(BARE, false);
+	check(chmod(FORKING, 0666), FORKING);
+	check(chmod(BARE, 0666), BARE);
+	check(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, client), "socketpair");
+	user = start_ordinary_child(follow_orders, NULL);
+	open_both_userns();
+	measure_requests();
+	stop_child(user);
+	stop_child(bare);
+	stop_child(forking);
+	stop_child(service);
 	return 0;
 }
