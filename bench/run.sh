@@ -77,10 +77,10 @@ if [ -z "$smoke" ] && awk '{ exit !($1 > 0.5) }' /proc/loadavg; then
   echo "run.sh: this machine has other work (load $(cut -d' ' -f1 /proc/loadavg)): the ratios are those of a busy one" >&2
 fi
 started=$SECONDS
-for program in userns threads mount overlay storm plan through reaper constant pure service; do
+for program in userns threads mount overlay storm plan through reaper constant pure service rootless-files; do
   "$build/bench/$program"
 done
-for script in mount memory list run-true chown; do
+for script in mount memory list run-true chown rootless; do
   "$here/cases/$script.sh" "$build"
 done
 echo

@@ -38,6 +38,7 @@ test  xz-utils      modules of these kernels
 test  acl           ACLs through a mount
 test  e2fsprogs     makes an ext4 to map
 test  erofs-utils   makes an erofs to map
+test  fuse-overlayfs a yardstick of bench/
 test  g++           the header as C++
 test  jq            JSON that the command prints
 test  libcap2-bin   file capabilities through a mount

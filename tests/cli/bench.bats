@@ -74,6 +74,31 @@ measures()
 	measures 4 "$BENCH/service"
 }
 
+has_fuse_overlayfs()
+{
+	type -P fuse-overlayfs && [[ -c /dev/fuse ]]
+}
+
+@test "rootless-files" {
+	measures 10 "$BENCH/rootless-files"
+	! has_fuse_overlayfs || same 'with FUSE' 5 "$(grep -c $'\tfuse-overlayfs\t' "$IDM_BENCH_ROWS")"
+}
+
+@test "rootless.sh" {
+	type -P podman || [[ ${IDM_MUST_RUN:-0} == 1 ]] || skip 'there is no podman'
+	measures 9 "$ROOT/bench/cases/rootless.sh" "$(dirname "$BENCH")"
+	! has_fuse_overlayfs || same 'with FUSE' 3 "$(grep -c $'\tfuse-overlayfs\t' "$IDM_BENCH_ROWS")"
+	same 'copied' '0 KiB' "$(awk -F '\t' '$2 ~ /copied/ { print $3 }' "$IDM_BENCH_ROWS")"
+}
+
+@test "without podman there is a line that says so" {
+	mkdir "$BATS_TEST_TMPDIR/bin"
+	find /usr/local/bin /usr/bin /bin /usr/local/sbin /usr/sbin /sbin -mindepth 1 -maxdepth 1 ! -name podman \
+		-exec ln -sf -t "$BATS_TEST_TMPDIR/bin" {} +
+	PATH=$BATS_TEST_TMPDIR/bin run -0 "$ROOT/bench/cases/rootless.sh" "$(dirname "$BENCH")"
+	same 'why' 'skipped: podman is missing' "$(cut -f 10 "$IDM_BENCH_ROWS")"
+}
+
 @test "pure" {
 	measures 5 "$BENCH/pure"
 	for part in parse print compose equal json; do
@@ -152,6 +177,7 @@ write_rows()
 	write_rows
 	printf 'constant\ta call, 1024 MiB resident\t8 us\tthe same, 0 MiB\t7\t1.1\t1-2\t<= 1.15\t\tmet\n' >>"$IDM_BENCH_ROWS"
 	printf 'constant\ta call, 8192 MiB resident\t \t\t\t\t\t\t\tskipped: it is too much\n' >>"$IDM_BENCH_ROWS"
+	printf 'rootless-files\trootless overlay: stat\t2 us\tnative overlay\t1\t2\t1-2\t<= 1.2\t\tmissed\n' >>"$IDM_BENCH_ROWS"
 	printf 'parse 123456\n' >"$BATS_TEST_TMPDIR/instructions"
 	printf 'mount umount2 1 6\nmount close 2 3.97\nmount read 1 0.03\n' >"$BATS_TEST_TMPDIR/where"
 	sed '/^<!-- .* from here -->$/,/^<!-- .* to here -->$/ { /^<!--/!d }' "$ROOT/docs/performance.md" >"$BATS_TEST_TMPDIR/bare.md"
@@ -160,6 +186,8 @@ write_rows()
 		quietly "$ROOT/bench/lib/table.py" markdown "$IDM_BENCH_ROWS" "$BATS_TEST_TMPDIR/where" "$BATS_TEST_TMPDIR/instructions" "$BATS_TEST_TMPDIR/doc.md"
 		same 'rows' $'| user namespace | 80 µs | fork, pause, kill | 200 | 2.5 | 1–2 | ≥ 20 | 3.1 | lower bound |\n| user namespace, 64 MiB resident | 81 µs | fork, pause, kill | 2300 | 28 | 1–2 | ≥ 20 | 3.1 | met |' \
 			"$(grep '^| user namespace' "$BATS_TEST_TMPDIR/doc.md")"
+		same 'users' $'### Ordinary users\n| rootless overlay: stat | 2 µs | native overlay |' \
+			"$(grep -oE '^(### O.*|[|] rootless overlay: stat [|] 2 µs [|] native overlay [|])' "$BATS_TEST_TMPDIR/doc.md")"
 		same 'memory' '| a call | 7 µs | 1.1 (1–2) | skipped: it is too much |' "$(grep '^| a call' "$BATS_TEST_TMPDIR/doc.md")"
 		same 'calls' '| a mapped mount, and its unmounting | 10 | umount2 60%, close ×2 40%, all others 0% |' \
 			"$(grep '^| a mapped mount' "$BATS_TEST_TMPDIR/doc.md")"
