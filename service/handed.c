@@ -41,14 +41,14 @@ static bool is_namespace_file(int fd)
 	       a.stx_dev_major == b.stx_dev_major && a.stx_dev_minor == b.stx_dev_minor;
 }
 
-static bool is_initial_userns(int fd)
+static uint64_t get_inode(int fd)
 {
 	struct statx st;
 
-	return stat_locally(fd, &st) < 0 || st.stx_ino == IDM_INITIAL_USERNS_INODE;
+	return stat_locally(fd, &st) < 0 ? IDM_INITIAL_USERNS_INODE : st.stx_ino;
 }
 
-int open_parent_userns(int userns_fd, bool *is_initial, struct idm_service_reply *reply)
+int open_parent_userns(int userns_fd, uint64_t *inode, struct idm_service_reply *reply)
 {
 	int parent;
 
@@ -58,14 +58,14 @@ int open_parent_userns(int userns_fd, bool *is_initial, struct idm_service_reply
 		add_advice(reply, "open it as /proc/PID/ns/user, with O_RDONLY");
 		return -EINVAL;
 	}
-	if (is_initial_userns(userns_fd))
+	if (get_inode(userns_fd) == IDM_INITIAL_USERNS_INODE)
 		return refuse_request(reply, -EPERM,
 				      "the initial user namespace cannot be used as a map");
 	parent = idm_sys_ioctl(userns_fd, IDM_NS_GET_PARENT, NULL);
 	if (parent < 0)
 		return refuse_request(reply, parent, "open the parent of the user namespace: %s",
 				      strerror(-parent));
-	*is_initial = is_initial_userns(parent);
+	*inode = get_inode(parent);
 	return parent;
 }
 

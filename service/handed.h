@@ -7,9 +7,9 @@
 
 /*
  * Opens the parent of a user namespace. `userns_fd` can be any file of the client's. Returns a
- * descriptor, or a refusal.
+ * descriptor, or a refusal. The inode number is that of no other namespace while it is open.
  */
-int open_parent_userns(int userns_fd, bool *is_initial, struct idm_service_reply *reply);
+int open_parent_userns(int userns_fd, uint64_t *inode, struct idm_service_reply *reply);
 
 /*
  * Makes the directory that is the root of the service's processes in handed user namespaces. Called

@@ -160,11 +160,13 @@ int open_userns_of(int pidfd)
 	return userns == -ENOTTY || userns == -EINVAL ? open_userns_in_procfs(pidfd) : userns;
 }
 
-static int is_in_userns(int pidfd, int userns)
+static int is_in_userns(int pidfd, uint64_t userns)
 {
 	AUTO_CLOSE int own = open_userns_of(pidfd);
+	struct stat st;
+	int r = own < 0 ? own : idm_sys_fstatat(own, "", &st, AT_EMPTY_PATH);
 
-	return own < 0 ? own : idm_is_same_inode(own, userns);
+	return r < 0 ? r : st.st_ino == userns;
 }
 
 /* ---- the program that it executes ---- */
@@ -231,7 +233,7 @@ static int read_facts(int process, struct look *look)
  * A process leaves a user namespace only for one below it, and never comes back. So one that is in it
  * before and after the reading was in it all the time: its capabilities are those in this namespace.
  */
-static int look_in_procfs(struct peer *peer, int process, int parent, struct look *look)
+static int look_in_procfs(struct peer *peer, int process, uint64_t parent, struct look *look)
 {
 	int r = is_in_userns(peer->pidfd, parent);
 
@@ -252,7 +254,7 @@ static int look_in_procfs(struct peer *peer, int process, int parent, struct loo
  * The directory in /proc was found by a number. The process is alive after all reading, so the number
  * was its own while it was used. The directory itself is never another process's.
  */
-static int look_at_process(struct peer *peer, int parent, struct look *look)
+static int look_at_process(struct peer *peer, uint64_t parent, struct look *look)
 {
 	int r = peer->process = peer->process < 0 ? idm_procfs_open(peer->pidfd, false, NULL)
 						  : peer->process;
@@ -262,7 +264,7 @@ static int look_at_process(struct peer *peer, int parent, struct look *look)
 	return idm_pidfd_is_reaped(peer->pidfd) ? -ESRCH : r;
 }
 
-int look_at_peer(struct peer *peer, int parent, struct look *look, struct idm_service_reply *reply)
+int look_at_peer(struct peer *peer, uint64_t parent, struct look *look, struct idm_service_reply *reply)
 {
 	int r;
 

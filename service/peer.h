@@ -48,11 +48,11 @@ int read_maps(int process, struct idm_map *map);
 int find_peer(int connection, struct peer *peer, struct idm_service_reply *reply);
 
 /*
- * Looks at the process. `parent` is a user namespace. Everything in *look was true at one moment after
- * the beginning of the call, or the caller was not in `parent`. A process that has executed a program
- * since the first look is refused. *look is all zeros at the first look, and as the first left it at the
- * second.
+ * Looks at the process. `parent` is the inode number of a user namespace that the caller of this
+ * function has open. Everything in *look was true at one moment after the beginning of the call, or the
+ * process was not in that namespace. A process that has executed a program since the first look is
+ * refused. *look is all zeros at the first look, and as the first left it at the second.
  */
-int look_at_peer(struct peer *peer, int parent, struct look *look, struct idm_service_reply *reply);
+int look_at_peer(struct peer *peer, uint64_t parent, struct look *look, struct idm_service_reply *reply);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "handed.h"
 #include "lib/base/macros.h"
+#include "lib/sys/syscall.h"
 #include "log.h"
 #include "peer.h"
 #include "request.h"
@@ -20,6 +21,7 @@ struct exchange {
 	struct peer peer;
 	struct message message;
 	int parent; /* of the handed user namespace */
+	uint64_t parent_inode;
 	struct look look;
 	struct tree_facts tree;
 	struct idm_map *map; /* of the handed user namespace */
@@ -59,15 +61,15 @@ static int receive_request(struct exchange *x)
 
 static int look_at_caller(struct exchange *x)
 {
-	int r = look_at_peer(&x->peer, x->parent, &x->look, &x->reply);
+	int r = look_at_peer(&x->peer, x->parent_inode, &x->look, &x->reply);
 
 	return r < 0 ? r : judge_caller(&x->look.facts, &x->reply);
 }
 
 static int judge_userns(struct exchange *x)
 {
-	x->parent = open_parent_userns(x->message.fds[USERNS], &x->look.facts.parent_is_initial,
-				       &x->reply);
+	x->parent = open_parent_userns(x->message.fds[USERNS], &x->parent_inode, &x->reply);
+	x->look.facts.parent_is_initial = x->parent_inode == IDM_INITIAL_USERNS_INODE;
 	return x->parent < 0 ? x->parent : look_at_caller(x);
 }
 
