@@ -231,11 +231,12 @@ static int read_facts(int process, struct look *look)
 
 /*
  * A process leaves a user namespace only for one below it, and never comes back. So one that is in it
- * before and after the reading was in it all the time: its capabilities are those in this namespace.
+ * before and after the reading was in it all the time: its capabilities are those in this namespace. A
+ * second look begins after the end of the first.
  */
 static int look_in_procfs(struct peer *peer, int process, uint64_t parent, struct look *look)
 {
-	int r = is_in_userns(peer->pidfd, parent);
+	int r = look->map ? 1 : is_in_userns(peer->pidfd, parent);
 
 	if (r <= 0)
 		return r;
