@@ -14,7 +14,6 @@
 
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
-#include "lib/sys/procfs.h"
 #include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
 #include "peer.h"
@@ -147,7 +146,7 @@ static int check_dumpable_sysctl(struct idm_service_reply *reply)
 
 static int read_map_of(const struct idm_subprocess *child, struct idm_map *map)
 {
-	AUTO_CLOSE int process = idm_procfs_open(child->pidfd, false, NULL);
+	AUTO_CLOSE int process = open_process(child->pidfd);
 
 	return process < 0 ? process : read_maps(process, map);
 }

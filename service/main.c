@@ -17,6 +17,7 @@
 #include "handed.h"
 #include "listen.h"
 #include "log.h"
+#include "peer.h"
 #include "serve.h"
 
 struct service_options {
@@ -91,7 +92,10 @@ static int prepare(void)
 {
 	int r = prepare_empty_root();
 
-	return r < 0 ? log_problem("make an empty tmpfs: %s", strerror(-r)) : 0;
+	if (r < 0)
+		return log_problem("make an empty tmpfs: %s", strerror(-r));
+	r = prepare_procfs();
+	return r < 0 ? log_problem("expected a procfs of this PID namespace: %s", strerror(-r)) : 0;
 }
 
 static void block_signals(void)

@@ -62,6 +62,35 @@ int find_peer(int connection, struct peer *peer, struct idm_service_reply *reply
 	return peer->pidfd < 0 ? refuse_gone(reply) : 0;
 }
 
+/* ---- its directory in /proc ---- */
+
+/* Of this PID namespace. Another mount at /proc cannot take its place later. */
+static int procfs = -1;
+
+int prepare_procfs(void)
+{
+	procfs = idm_procfs_own(NULL);
+	return procfs < 0 ? procfs : 0;
+}
+
+/* Linux 6.13 tells the number at once. It does not if the parent is in a PID namespace outside. */
+static int find_number(int pidfd)
+{
+	struct idm_pidfd_info info;
+	int r = idm_pidfd_get_info(pidfd, IDM_PIDFD_INFO_PID, &info);
+
+	return r == 0 && info.mask & IDM_PIDFD_INFO_PID ? (int)info.pid
+							: idm_procfs_number(procfs, pidfd);
+}
+
+int open_process(int pidfd)
+{
+	int number = find_number(pidfd);
+	int process = number < 0 ? number : idm_procfs_process(procfs, number);
+
+	return process == -ENOENT ? -ESRCH : process;
+}
+
 /* ---- the texts in /proc ---- */
 
 static int read_text(int process, const char *name, char *text)
@@ -147,7 +176,7 @@ int read_maps(int process, struct idm_map *map)
 /* It is the process's if that is found alive afterwards. */
 static int open_userns_in_procfs(int pidfd)
 {
-	AUTO_CLOSE int process = idm_procfs_open(pidfd, false, NULL);
+	AUTO_CLOSE int process = open_process(pidfd);
 	AUTO_CLOSE int userns = process < 0 ? process : idm_procfs_openat(process, "ns/user", O_RDONLY);
 
 	return idm_pidfd_is_reaped(pidfd) ? -ESRCH : idm_steal_fd(&userns);
@@ -257,8 +286,7 @@ static int look_in_procfs(struct peer *peer, int process, uint64_t parent, struc
  */
 static int look_at_process(struct peer *peer, uint64_t parent, struct look *look)
 {
-	int r = peer->process = peer->process < 0 ? idm_procfs_open(peer->pidfd, false, NULL)
-						  : peer->process;
+	int r = peer->process = peer->process < 0 ? open_process(peer->pidfd) : peer->process;
 
 	if (r >= 0)
 		r = look_in_procfs(peer, peer->process, parent, look);

@@ -44,6 +44,18 @@ int open_userns_of(int pidfd);
  */
 int read_maps(int process, struct idm_map *map);
 
+/*
+ * Opens the procfs in which the service finds processes. Called once, before the other functions.
+ * Returns 0 or -errno.
+ */
+int prepare_procfs(void);
+
+/*
+ * Opens the directory of a process there, as an O_PATH descriptor. It is that process's if the pidfd is
+ * found alive afterwards. -ESRCH: it was reaped.
+ */
+int open_process(int pidfd);
+
 /* Finds the process at the other end of a connection. */
 int find_peer(int connection, struct peer *peer, struct idm_service_reply *reply);
 
