@@ -30,41 +30,45 @@ static int stat_locally(int fd, struct statx *st)
 
 /* ---- the user namespace ---- */
 
-/* The kernel has one filesystem for all namespaces. */
-static bool is_namespace_file(int fd)
+/* A file of a namespace. The kernel has one filesystem for all of them. */
+static struct statx own_userns;
+
+int prepare_namespaces(void)
 {
 	AUTO_CLOSE int own = idm_sys_openat(AT_FDCWD, "/proc/self/ns/user", O_RDONLY, 0);
-	struct statx a, b;
 
-	return own >= 0 && stat_locally(own, &a) == 0 && stat_locally(fd, &b) == 0 &&
-	       a.stx_dev_major == b.stx_dev_major && a.stx_dev_minor == b.stx_dev_minor;
+	return own < 0 ? own : stat_locally(own, &own_userns);
 }
 
-static uint64_t get_inode(int fd)
+/* 0: another file. */
+static uint64_t get_namespace_inode(int fd)
 {
 	struct statx st;
 
-	return stat_locally(fd, &st) < 0 ? IDM_INITIAL_USERNS_INODE : st.stx_ino;
+	return stat_locally(fd, &st) == 0 && st.stx_dev_major == own_userns.stx_dev_major &&
+			       st.stx_dev_minor == own_userns.stx_dev_minor
+		       ? st.stx_ino
+		       : 0;
 }
 
 int open_parent_userns(int userns_fd, uint64_t *inode, struct idm_service_reply *reply)
 {
+	uint64_t handed = get_namespace_inode(userns_fd);
 	int parent;
 
-	if (!is_namespace_file(userns_fd) ||
-	    idm_sys_ioctl(userns_fd, IDM_NS_GET_NSTYPE, NULL) != CLONE_NEWUSER) {
+	if (handed == 0 || idm_sys_ioctl(userns_fd, IDM_NS_GET_NSTYPE, NULL) != CLONE_NEWUSER) {
 		refuse_request(reply, -EINVAL, "the second descriptor is not a user namespace");
 		add_advice(reply, "open it as /proc/PID/ns/user, with O_RDONLY");
 		return -EINVAL;
 	}
-	if (get_inode(userns_fd) == IDM_INITIAL_USERNS_INODE)
+	if (handed == IDM_INITIAL_USERNS_INODE)
 		return refuse_request(reply, -EPERM,
 				      "the initial user namespace cannot be used as a map");
 	parent = idm_sys_ioctl(userns_fd, IDM_NS_GET_PARENT, NULL);
 	if (parent < 0)
 		return refuse_request(reply, parent, "open the parent of the user namespace: %s",
 				      strerror(-parent));
-	*inode = get_inode(parent);
+	*inode = get_namespace_inode(parent);
 	return parent;
 }
 

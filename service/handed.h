@@ -11,6 +11,9 @@
  */
 int open_parent_userns(int userns_fd, uint64_t *inode, struct idm_service_reply *reply);
 
+/* Notes the filesystem of namespaces. Called once, before the other functions. Returns 0 or -errno. */
+int prepare_namespaces(void);
+
 /*
  * Makes the directory that is the root of the service's processes in handed user namespaces. Called
  * once, before the other functions. Returns 0 or -errno.

@@ -94,6 +94,9 @@ static int prepare(void)
 
 	if (r < 0)
 		return log_problem("make an empty tmpfs: %s", strerror(-r));
+	r = prepare_namespaces();
+	if (r < 0)
+		return log_problem("/proc/self/ns/user: %s", strerror(-r));
 	r = prepare_procfs();
 	return r < 0 ? log_problem("expected a procfs of this PID namespace: %s", strerror(-r)) : 0;
 }
