@@ -129,18 +129,25 @@ static int join_handed_userns(void *unused)
 	return r;
 }
 
+static int dumpable_sysctl = -1;
+
+int prepare_dumpable_sysctl(void)
+{
+	dumpable_sysctl = idm_sys_openat(AT_FDCWD, "/proc/sys/fs/suid_dumpable", O_RDONLY, 0);
+	return dumpable_sysctl < 0 && dumpable_sysctl != -ENOENT ? dumpable_sysctl : 0;
+}
+
 /*
  * setns(2) sets the dumpable attribute of the child to this sysctl. With 1 a process of the client's
  * could trace it, and act as the host's root user.
  */
 static int check_dumpable_sysctl(struct idm_service_reply *reply)
 {
-	AUTO_CLOSE int fd = idm_sys_openat(AT_FDCWD, "/proc/sys/fs/suid_dumpable", O_RDONLY, 0);
 	char mode = '1';
 
-	if (fd == -ENOENT) /* a kernel without sysctls: it is 0 */
+	if (dumpable_sysctl == -ENOENT) /* a kernel without sysctls: it is 0 */
 		return 0;
-	if (fd >= 0 && idm_sys_read(fd, &mode, 1) == 1 && mode != '1')
+	if (idm_sys_pread(dumpable_sysctl, &mode, 1, 0) == 1 && mode != '1')
 		return 0;
 	refuse_request(reply, -EPERM,
 		       "the sysctl fs.suid_dumpable is 1, so that users can trace processes of root");

@@ -14,6 +14,9 @@ int open_parent_userns(int userns_fd, uint64_t *inode, struct idm_service_reply 
 /* Notes the filesystem of namespaces. Called once, before the other functions. Returns 0 or -errno. */
 int prepare_namespaces(void);
 
+/* Opens the sysctl that read_handed_map() checks. Called once, before that. Returns 0 or -errno. */
+int prepare_dumpable_sysctl(void);
+
 /*
  * Makes the directory that is the root of the service's processes in handed user namespaces. Called
  * once, before the other functions. Returns 0 or -errno.

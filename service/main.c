@@ -98,7 +98,10 @@ static int prepare(void)
 	if (r < 0)
 		return log_problem("/proc/self/ns/user: %s", strerror(-r));
 	r = prepare_procfs();
-	return r < 0 ? log_problem("expected a procfs of this PID namespace: %s", strerror(-r)) : 0;
+	if (r < 0)
+		return log_problem("expected a procfs of this PID namespace: %s", strerror(-r));
+	r = prepare_dumpable_sysctl();
+	return r < 0 ? log_problem("/proc/sys/fs/suid_dumpable: %s", strerror(-r)) : 0;
 }
 
 static void block_signals(void)

@@ -799,17 +799,25 @@ static void be_served(void *unused)
 	assert_mapped(ask_for(DATA, "1500:0"));
 }
 
-/* The service sees another file at the path. The sysctl itself is the machine's. */
+/* The service has another file instead of the sysctl, which is the machine's. */
+static void set_dumpable(const char *text)
+{
+	AUTO_CLOSE int fd = (int)must(open(SCRATCH "/dumpable", O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+
+	must(write(fd, text, strlen(text)));
+}
+
 TEST_SINCE(5, 12, mounts_are_not_mapped, traceable_children_are_not_started)
 {
 	struct service service;
 
 	enter_with_data();
-	service = service_start(NULL);
-	scratch_file(SCRATCH "/dumpable", "1\n");
+	set_dumpable("0\n");
 	do_mount(SCRATCH "/dumpable", "/proc/sys/fs/suid_dumpable", NULL, MS_BIND, NULL);
+	service = service_start(NULL);
+	set_dumpable("1\n");
 	as_client(ORDINARY, be_refused_for_sysctl, NULL);
-	scratch_file(SCRATCH "/dumpable", "2\n");
+	set_dumpable("2\n");
 	as_client(ORDINARY, be_served, NULL);
 	do_umount("/proc/sys/fs/suid_dumpable");
 	service_stop(&service);
