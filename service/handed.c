@@ -208,11 +208,16 @@ static bool has_mount_of(FILE *mountinfo, unsigned int major, unsigned int minor
 	return false;
 }
 
-/* The descriptor keeps the filesystem, so that no other one gets its number. */
+/*
+ * The descriptor keeps the filesystem, so that no other one gets its number. The buffer has the most
+ * that a read of such a file returns. That of stdio has a quarter.
+ */
 static bool is_mounted_here(unsigned int major, unsigned int minor)
 {
+	static char buffer[4096];
 	FILE *mountinfo = fopen("/proc/self/mountinfo", "re");
-	bool found = mountinfo && has_mount_of(mountinfo, major, minor);
+	bool found = mountinfo && setvbuf(mountinfo, buffer, _IOFBF, sizeof(buffer)) == 0 &&
+		     has_mount_of(mountinfo, major, minor);
 
 	if (mountinfo)
 		fclose(mountinfo);
