@@ -146,6 +146,19 @@ static void close_others(struct server *s, const struct slot *own)
 				close(shares[i].parked[k]);
 }
 
+static bool has_others(const struct server *s, const struct slot *own)
+{
+	const struct share *shares = s->table.shares;
+
+	for (size_t i = 0; i < SLOTS; i++)
+		if (s->slots[i].state != FREE && !is_kept(&s->slots[i], own))
+			return true;
+	for (size_t i = 0; i < ARRAY_SIZE(s->table.shares); i++)
+		if (shares[i].n_parked && (own->state != OVER || &shares[i] != own->share))
+			return true;
+	return false;
+}
+
 enum { WATCHED, UNWATCHED };
 
 /* An unwatched one sends no signal when it exits, so that only __WCLONE finds it. */
@@ -154,8 +167,8 @@ static pid_t clone_self(int kind)
 	return kind == WATCHED ? fork() : (pid_t)syscall(SYS_clone, 0L, 0L, 0L, 0L, 0L);
 }
 
-/* As fork(2), but in the child only the connections that belong to `own` are open. */
-static pid_t start_child(struct server *s, const struct slot *own, int kind)
+/* Returns when the child has closed them. */
+static pid_t start_among_others(struct server *s, const struct slot *own, int kind)
 {
 	int done[2];
 	pid_t child;
@@ -172,6 +185,12 @@ static pid_t start_child(struct server *s, const struct slot *own, int kind)
 			;
 	close(done[0]);
 	return child;
+}
+
+/* As fork(2), but in the child only the connections that belong to `own` are open. */
+static pid_t start_child(struct server *s, const struct slot *own, int kind)
+{
+	return has_others(s, own) ? start_among_others(s, own, kind) : clone_self(kind);
 }
 
 /* ---- the end of a connection ---- */
