@@ -71,6 +71,7 @@ struct server {
 	int64_t paused_until;
 	unsigned int most_parked; /* of a user */
 	struct slot slots[SLOTS];
+	size_t used; /* slots up to the last one that is not free */
 	struct share_table table;
 };
 
@@ -103,7 +104,7 @@ static unsigned int count_slots(const struct server *s, enum state state)
 {
 	unsigned int n = 0;
 
-	for (size_t i = 0; i < SLOTS; i++)
+	for (size_t i = 0; i < s->used; i++)
 		n += s->slots[i].state == state;
 	return n;
 }
@@ -137,10 +138,10 @@ static void close_others(struct server *s, const struct slot *own)
 {
 	const struct share *shares = s->table.shares;
 
-	for (size_t i = 0; i < SLOTS; i++)
+	for (size_t i = 0; i < s->used; i++)
 		if (s->slots[i].state != FREE && !is_kept(&s->slots[i], own))
 			idm_close_fd(&s->slots[i].fd);
-	for (size_t i = 0; i < ARRAY_SIZE(s->table.shares); i++)
+	for (size_t i = 0; i < s->table.used; i++)
 		for (unsigned int k = 0; k < shares[i].n_parked; k++)
 			if (own->state != OVER || &shares[i] != own->share)
 				close(shares[i].parked[k]);
@@ -150,10 +151,10 @@ static bool has_others(const struct server *s, const struct slot *own)
 {
 	const struct share *shares = s->table.shares;
 
-	for (size_t i = 0; i < SLOTS; i++)
+	for (size_t i = 0; i < s->used; i++)
 		if (s->slots[i].state != FREE && !is_kept(&s->slots[i], own))
 			return true;
-	for (size_t i = 0; i < ARRAY_SIZE(s->table.shares); i++)
+	for (size_t i = 0; i < s->table.used; i++)
 		if (shares[i].n_parked && (own->state != OVER || &shares[i] != own->share))
 			return true;
 	return false;
@@ -219,7 +220,7 @@ __attribute__((noreturn)) static void await_kill(pid_t service)
 /* The child has these, too. */
 static void release_all_of_user(struct server *s, const struct share *share, const struct slot *except)
 {
-	for (size_t i = 0; i < SLOTS; i++)
+	for (size_t i = 0; i < s->used; i++)
 		if (s->slots[i].state == OVER && s->slots[i].share == share && &s->slots[i] != except)
 			release_worker_slot(&s->slots[i]);
 }
@@ -253,7 +254,7 @@ static bool park_connections(struct server *s, const struct slot *first)
 
 	if (!share->parked)
 		share->parked = calloc(s->most_parked, sizeof(*share->parked));
-	for (size_t i = 0; i < SLOTS && share->parked && share->n_parked < s->most_parked; i++) {
+	for (size_t i = 0; i < s->used && share->parked && share->n_parked < s->most_parked; i++) {
 		struct slot *slot = &s->slots[i];
 
 		if (slot->state != OVER || slot->share != share || slot == first)
@@ -352,8 +353,11 @@ static int identify_client(struct server *s, struct slot *slot)
 
 static void admit(struct server *s, struct slot *slot, int connection)
 {
+	size_t index = (size_t)(slot - s->slots);
 	int r;
 
+	if (index >= s->used)
+		s->used = index + 1;
 	slot->fd = connection;
 	slot->pidfd = -1;
 	r = identify_client(s, slot);
@@ -442,7 +446,7 @@ static struct slot *find_next(struct server *s)
 {
 	struct slot *next = NULL;
 
-	for (size_t i = 0; i < SLOTS; i++) {
+	for (size_t i = 0; i < s->used; i++) {
 		struct slot *slot = &s->slots[i];
 
 		if (slot->state == READY && (!next || slot->since < next->since) &&
@@ -505,7 +509,7 @@ static bool is_too_much(const struct server *s, const struct share *share)
 
 static void close_connections(struct server *s)
 {
-	for (size_t i = 0; i < SLOTS; i++) {
+	for (size_t i = 0; i < s->used; i++) {
 		struct slot *slot = &s->slots[i];
 
 		if (!is_to_close(s, slot))
@@ -535,7 +539,7 @@ static struct pressure find_pressure(struct server *s)
 	struct pressure pressure = { .no_slot = !find_free_slot(s) };
 	bool is_busy = count_slots(s, WORKING) >= WORKERS;
 
-	for (size_t i = 0; i < SLOTS && is_busy; i++)
+	for (size_t i = 0; i < s->used && is_busy; i++)
 		pressure.no_worker |= is_starving(&s->slots[i]);
 	return pressure;
 }
@@ -587,7 +591,7 @@ static void expire_slots(struct server *s)
 	const struct pressure pressure = find_pressure(s);
 	int64_t now = get_milliseconds();
 
-	for (size_t i = 0; i < SLOTS; i++) {
+	for (size_t i = 0; i < s->used; i++) {
 		int64_t end = find_end(&s->slots[i], &pressure);
 
 		if (end >= 0 && end <= now)
@@ -607,7 +611,7 @@ static int find_timeout(struct server *s)
 
 	if (s->paused_until > now)
 		first = find_earlier(first, s->paused_until);
-	for (size_t i = 0; i < SLOTS; i++)
+	for (size_t i = 0; i < s->used; i++)
 		first = find_earlier(first, find_end(&s->slots[i], &pressure));
 	return first < 0 ? -1 : first <= now ? 0 : (int)(first - now);
 }
@@ -618,7 +622,7 @@ static int find_timeout(struct server *s)
 static void begin_to_stop(struct server *s)
 {
 	s->stopping = true;
-	for (size_t i = 0; i < SLOTS; i++)
+	for (size_t i = 0; i < s->used; i++)
 		if (s->slots[i].state == SILENT || s->slots[i].state == READY)
 			end_connection(&s->slots[i]);
 }
@@ -626,7 +630,7 @@ static void begin_to_stop(struct server *s)
 /* A killed worker that does not exit holds nothing of the service. */
 static bool is_over(const struct server *s)
 {
-	for (size_t i = 0; i < SLOTS; i++)
+	for (size_t i = 0; i < s->used; i++)
 		if (s->slots[i].state == WORKING || s->slots[i].state == CLOSING)
 			return false;
 	return s->stopping;
@@ -642,13 +646,16 @@ static int find_awaited(const struct slot *slot)
 	return slot->state == FREE || slot->state == READY || slot->state == OVER ? -1 : slot->pidfd;
 }
 
-static void fill_pollfds(struct server *s, struct pollfd *p)
+static size_t fill_pollfds(struct server *s, struct pollfd *p)
 {
+	while (s->used > 0 && s->slots[s->used - 1].state == FREE)
+		s->used--;
 	p[LISTENER] = (struct pollfd){ .fd = is_accepting(s) ? s->listener : -1, .events = POLLIN };
 	p[SIGNALS] = (struct pollfd){ .fd = s->stopping ? -1 : s->signals, .events = POLLIN };
-	for (size_t i = 0; i < SLOTS; i++)
+	for (size_t i = 0; i < s->used; i++)
 		p[FIRST_SLOT + i] = (struct pollfd){ .fd = find_awaited(&s->slots[i]),
 						     .events = POLLIN };
+	return FIRST_SLOT + s->used;
 }
 
 /* Without a worker, if the client has sent nothing. Descriptors of a message stay in it. */
@@ -664,7 +671,7 @@ static void handle_client(struct slot *slot)
 
 static void handle_slots(struct server *s, const struct pollfd *p)
 {
-	for (size_t i = 0; i < SLOTS; i++) {
+	for (size_t i = 0; i < s->used; i++) {
 		if (!p[i].revents)
 			continue;
 		if (s->slots[i].state != SILENT)
@@ -677,9 +684,9 @@ static void handle_slots(struct server *s, const struct pollfd *p)
 static int handle_events(struct server *s)
 {
 	static struct pollfd p[FIRST_SLOT + SLOTS];
+	size_t n = fill_pollfds(s, p);
 
-	fill_pollfds(s, p);
-	if (poll(p, ARRAY_SIZE(p), find_timeout(s)) < 0 && errno != EINTR)
+	if (poll(p, n, find_timeout(s)) < 0 && errno != EINTR)
 		return log_problem("poll: %s", strerror(errno));
 	handle_slots(s, p + FIRST_SLOT);
 	if (p[SIGNALS].revents)

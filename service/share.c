@@ -34,12 +34,14 @@ static bool is_better_to_reuse(const struct share *share, const struct share *ot
 	return share->connections == 0 && (other->connections || share->since < other->since);
 }
 
-/* Of those without a connection the oldest. There are more shares than connections. */
+/* A new one, or of those without a connection the oldest. There are more shares than connections. */
 static struct share *find_unused(struct share_table *table)
 {
 	struct share *best = table->shares;
 
-	for (size_t i = 1; i < ARRAY_SIZE(table->shares); i++)
+	if (table->used < ARRAY_SIZE(table->shares))
+		return &table->shares[table->used++];
+	for (size_t i = 1; i < table->used; i++)
 		if (is_better_to_reuse(&table->shares[i], best))
 			best = &table->shares[i];
 	return best;
@@ -49,7 +51,7 @@ struct share *get_share(struct share_table *table, const struct owner *owner, in
 {
 	struct share *share;
 
-	for (size_t i = 0; i < ARRAY_SIZE(table->shares); i++)
+	for (size_t i = 0; i < table->used; i++)
 		if (is_owners(&table->shares[i], owner))
 			return &table->shares[i];
 	share = find_unused(table);
@@ -86,7 +88,7 @@ int64_t log_left_out(struct share_table *table, int64_t now)
 {
 	int64_t next = -1;
 
-	for (size_t i = 0; i < ARRAY_SIZE(table->shares); i++) {
+	for (size_t i = 0; i < table->used; i++) {
 		struct share *share = &table->shares[i];
 
 		if (share->left_out && is_log_time_over(share, now))

@@ -36,6 +36,7 @@ struct share {
 /* More than there are connections: a user without one can have a count that is not logged yet. */
 struct share_table {
 	struct share shares[2 * SLOTS];
+	size_t used; /* of these, the first ones */
 };
 
 /* Finds the user's share, or begins it. */
