@@ -209,15 +209,15 @@ question() {
 }
 
 "$place/start" native same
-question 'start without a map' 21 '' \
+question 'start without a map' 15 '' \
   'mapped none idmount' 'native none native overlay' 'fuse none fuse-overlayfs'
-question 'first start under a new map, layers not scanned' 21 1.1 \
+question 'first start under a new map, layers not scanned' 15 1.1 \
   'unscanned new idmount' 'unscanned none idmount, without a map'
-question 'first start under a new map' 21 1.2 \
+question 'first start under a new map' 15 1.2 \
   'mapped new idmount' 'native none native overlay, without a map' 'fuse new fuse-overlayfs'
 question 'first start under a new map' 3 '' \
   'mapped new idmount' 'native new native overlay, which copies'
-question 'second start under a map' 21 1.1 \
+question 'second start under a map' 15 1.1 \
   'mapped same idmount' 'native same native overlay' 'fuse same fuse-overlayfs'
 
 # ---- the space of a new map on the disk ----

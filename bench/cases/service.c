@@ -150,7 +150,7 @@ static void measure_requests(void)
 		ways[w].times = times(50);
 		ways[w].sample = w == ROOT ? NULL : order_client;
 	}
-	measure(&m, ways, COUNT(ways), rounds(101));
+	measure(&m, ways, COUNT(ways), rounds(51));
 	report_all(&m, rows, COUNT(rows));
 }
 
