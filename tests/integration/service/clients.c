@@ -471,6 +471,52 @@ void map_without_rule(pid_t pid, int tree, int userns)
 	assert_int_equal(idm_sys_mount_setattr(own_tree, "", AT_EMPTY_PATH, &attr), 0);
 }
 
+struct mapper_request {
+	pid_t pid;
+	int tree, userns;
+};
+
+__attribute__((noreturn)) static void serve_mapper_requests(int socket)
+{
+	struct mapper_request request;
+
+	while (must(read(socket, &request, sizeof(request))) == sizeof(request)) {
+		map_without_rule(request.pid, request.tree, request.userns);
+		must(write(socket, "", 1));
+	}
+	_exit(0);
+}
+
+struct mapper mapper_start(void)
+{
+	struct mapper mapper;
+	int pair[2];
+
+	must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair));
+	mapper = (struct mapper){ (pid_t)must(fork()), pair[1] };
+	if (mapper.pid == 0) {
+		close(pair[1]);
+		serve_mapper_requests(pair[0]);
+	}
+	close(pair[0]);
+	return mapper;
+}
+
+void mapper_ask(const struct mapper *mapper, int tree, int userns)
+{
+	const struct mapper_request request = { getpid(), tree, userns };
+	char byte;
+
+	must(write(mapper->socket, &request, sizeof(request)));
+	assert_int_equal(must(read(mapper->socket, &byte, 1)), 1);
+}
+
+void mapper_end(struct mapper *mapper)
+{
+	close(mapper->socket);
+	await_child(mapper->pid);
+}
+
 void unshare_into_userns(void *unused)
 {
 	(void)unused;

@@ -114,6 +114,15 @@ void add_random_side(struct rng *rng, char *text, char kind, const uint32_t *dis
 /* What a service without a rule would do: maps a tree by descriptors of another process. */
 void map_without_rule(pid_t pid, int tree, int userns);
 
+/* A child that does so for processes with the other end of its socket. */
+struct mapper {
+	pid_t pid;
+	int socket;
+};
+struct mapper mapper_start(void);
+void mapper_ask(const struct mapper *mapper, int tree, int userns);
+void mapper_end(struct mapper *mapper);
+
 /* A detached tree. */
 int clone_tree(const char *path);
 

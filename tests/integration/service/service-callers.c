@@ -437,20 +437,6 @@ TEST(caller_executes_no_program)
 
 #define NEGATIVE DATA "/negative"
 
-struct wanted {
-	pid_t pid;
-	int tree, userns;
-};
-
-static void serve_request(int requests)
-{
-	struct wanted wanted;
-
-	if (must(read(requests, &wanted, sizeof(wanted))) == sizeof(wanted))
-		map_without_rule(wanted.pid, wanted.tree, wanted.userns);
-	_exit(0);
-}
-
 static int open_negative(int dirfd, const char *path)
 {
 	AUTO_CLOSE int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
@@ -458,18 +444,16 @@ static int open_negative(int dirfd, const char *path)
 	return fd < 0 ? -errno : 0;
 }
 
-static void ask_in_group(void *requests)
+static void ask_in_group(void *mapper)
 {
 	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of("1500:0");
-	const struct wanted wanted = { getpid(), tree, userns };
 
 	assert_int_equal(open_negative(AT_FDCWD, NEGATIVE), -EACCES);
 	assert_refused(ask(tree, userns), -EPERM, "cannot leave group 1700");
 	assert_int_equal(open_negative(tree, "negative"), -EACCES);
 	/* The map that was refused would have given access. */
-	must(write(*(int *)requests, &wanted, sizeof(wanted)));
-	while (open_negative(tree, "negative") < 0)
-		usleep(1000);
+	mapper_ask(mapper, tree, userns);
+	assert_int_equal(open_negative(tree, "negative"), 0);
 }
 
 static void map_for_group(void *unused)
@@ -492,19 +476,10 @@ static void map_and_keep_group(void *unused)
 /* With a map that leaves out a group that cannot be left. */
 static void refuse_for_group(struct identity who)
 {
-	int requests[2];
-	pid_t mapper;
+	struct mapper mapper = mapper_start();
 
-	must(pipe2(requests, O_CLOEXEC));
-	mapper = (pid_t)must(fork());
-	if (mapper == 0) {
-		close(requests[1]);
-		serve_request(requests[0]);
-	}
-	as_client(who, ask_in_group, &requests[1]);
-	close(requests[0]);
-	close(requests[1]);
-	await_child(mapper);
+	as_client(who, ask_in_group, &mapper);
+	mapper_end(&mapper);
 }
 
 static void try_groups(void)

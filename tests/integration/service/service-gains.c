@@ -119,35 +119,9 @@ struct trial {
 	uint32_t uids, gids;
 	const char *first; /* a map that is tried first; NULL: none */
 	uint32_t extra;	   /* a disk uid that the rule refuses; 0: none */
-	int requests;	   /* to root, which maps without a rule */
+	struct mapper mapper;
 	unsigned int mapped, refused, gains;
 };
-
-struct wanted {
-	pid_t pid;
-	int tree, userns;
-};
-
-static void serve_requests(int requests)
-{
-	struct wanted w;
-
-	while (read(requests, &w, sizeof(w)) == sizeof(w)) {
-		map_without_rule(w.pid, w.tree, w.userns);
-		must(write(requests, "", 1));
-	}
-	_exit(0);
-}
-
-static void ask_root(const struct trial *trial, int tree, int userns)
-{
-	const struct wanted wanted = { getpid(), tree, userns };
-
-	char byte;
-
-	must(write(trial->requests, &wanted, sizeof(wanted)));
-	must(read(trial->requests, &byte, 1));
-}
 
 static void try_map(struct trial *trial, const struct powers *before, struct powers *after,
 		    const char *map)
@@ -163,7 +137,7 @@ static void try_map(struct trial *trial, const struct powers *before, struct pow
 	}
 	trial->refused++;
 	assert_int_equal(reply.result, -EPERM);
-	ask_root(trial, tree, userns);
+	mapper_ask(&trial->mapper, tree, userns);
 	try_all(tree, trial->uids, trial->gids, after);
 	trial->gains += count_gains(before, after, NULL);
 }
@@ -200,25 +174,15 @@ static struct trial try_client(struct trial trial)
 				    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct service service;
 	struct rng rng = rng_new(3);
-	int requests[2];
-	pid_t root;
 
 	*shared = trial;
 	enter_with_data();
 	for (int i = 0; i < FILES; i++)
 		make_file(&rng, i);
 	service = service_start(NULL);
-	must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, requests));
-	root = (pid_t)must(fork());
-	if (root == 0) {
-		close(requests[1]);
-		serve_requests(requests[0]);
-	}
-	shared->requests = requests[1];
+	shared->mapper = mapper_start();
 	as_client(trial.who, run_trial, shared);
-	close(requests[0]);
-	close(requests[1]);
-	await_child(root);
+	mapper_end(&shared->mapper);
 	service_stop(&service);
 	trial = *shared;
 	munmap(shared, sizeof(*shared));
