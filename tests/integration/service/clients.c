@@ -378,6 +378,47 @@ void race_with_service(void (*attack)(void *), void *data)
 	}
 }
 
+int get_fd(pid_t pid, int number)
+{
+	AUTO_CLOSE int pidfd = idm_sys_pidfd_open(pid);
+
+	return (int)must(syscall(SYS_pidfd_getfd, pidfd, number, 0));
+}
+
+struct made {
+	const char *map;
+	int report;
+};
+
+static void make_userns(void *data)
+{
+	const struct made *made = data;
+	int fd = userns_of(made->map);
+
+	must(write(made->report, &fd, sizeof(fd)));
+	pause();
+}
+
+int userns_of_client(struct identity who, const char *map)
+{
+	int report[2], number, fd;
+	pid_t pid;
+
+	must(pipe2(report, O_CLOEXEC));
+	pid = (pid_t)must(fork());
+	if (pid == 0) {
+		become_client(&who);
+		make_userns(&(struct made){ map, report[1] });
+	}
+	assert_int_equal(must(read(report[0], &number, sizeof(number))), sizeof(number));
+	fd = get_fd(pid, number);
+	must(kill(pid, SIGKILL));
+	must(waitpid(pid, NULL, 0));
+	close(report[0]);
+	close(report[1]);
+	return fd;
+}
+
 /* ---- random subjects, files and maps ---- */
 
 const uint32_t some_owners[6] = { USER, 200000, 200001, 200002, 0, OTHER_USER };

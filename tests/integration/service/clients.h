@@ -90,6 +90,12 @@ struct race {
  */
 void race_with_service(void (*attack)(void *), void *data);
 
+/* A descriptor of another process. */
+int get_fd(pid_t pid, int number);
+
+/* A user namespace with this map, in that of another client. Root gets it from that process. */
+int userns_of_client(struct identity who, const char *map);
+
 /* ---- random subjects, files and maps ---- */
 
 /* The IDs of a namespace with FEW_IDS come first. */

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The conditions about the caller prevent gains. In each test a process cannot read a file, and the
+ * service refuses it a map. As a control, the same map is made without the rule, and the process reads
+ * the file. Groups that cannot be left have their test in service-callers.c.
+ */
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "clients.h"
+#include "lib/base/macros.h"
+
+#define OF_UID "200005"	  /* for this uid alone, which /etc/subuid can grant */
+#define OF_GROUP "of-gid" /* for this gid alone */
+
+static void mounts_are_not_mapped(void)
+{
+	untried("the kernel maps no mounts before Linux 5.12");
+}
+
+struct request {
+	const struct mapper *mapper;
+	int userns; /* -1: a new one */
+	const char *map, *file, *reason;
+	unsigned int lacking; /* a capability */
+};
+
+static int open_secret(int dir, const char *name)
+{
+	AUTO_CLOSE int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : 0;
+}
+
+/* Nothing but the map leads to the file. */
+static void assert_gain_is_refused(const struct request *request, int tree, int userns)
+{
+	AUTO_CLOSE int dir = (int)must(open(DATA, O_PATH | O_CLOEXEC));
+
+	assert_int_equal(open_secret(dir, request->file), -EACCES);
+	assert_refused(ask(tree, userns), -EPERM, request->reason);
+	assert_int_equal(open_secret(tree, request->file), -EACCES);
+	mapper_ask(request->mapper, tree, userns);
+	assert_int_equal(open_secret(tree, request->file), 0);
+}
+
+static void with_mapper(void (*body)(const struct mapper *mapper))
+{
+	struct service service;
+	struct mapper mapper;
+
+	enter_with_data();
+	scratch_file(DATA "/" OF_GROUP, "secret");
+	must(chown(DATA "/" OF_GROUP, 0, 200005));
+	must(chmod(DATA "/" OF_GROUP, 0040));
+	service = service_start(NULL);
+	mapper = mapper_start();
+	body(&mapper);
+	mapper_end(&mapper);
+	service_stop(&service);
+}
+
+/* ---- a process that executes no setuid program, such as newuidmap(1) ---- */
+
+static const struct identity confined = {
+	.uid = USER, .gid = USER, .map = "0 1500 1\n", .deny_setgroups = true, .no_new_privs = true
+};
+
+/* The kernel refuses it the range. */
+static void assert_range_is_refused(void *unused)
+{
+	AUTO_CLOSE int fd = -1;
+
+	(void)unused;
+	must(unshare(CLONE_NEWUSER));
+	fd = (int)must(open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC));
+	assert_int_equal(write(fd, "0 200005 1\n", 11), -1);
+	assert_int_equal(errno, EPERM);
+}
+
+static void ask_as_confined(void *data)
+{
+	const struct request *request = data;
+	AUTO_CLOSE int tree = clone_tree(DATA);
+	AUTO_CLOSE int userns = request->userns < 0 ? userns_of(request->map)
+						    : (int)must(dup(request->userns));
+
+	assert_gain_is_refused(request, tree, userns);
+}
+
+static void ask_for_a_range(const struct mapper *mapper)
+{
+	struct request request = { mapper, .userns = -1 };
+
+	as_client((struct identity){ .uid = USER, .gid = USER, .no_new_privs = true },
+		  assert_range_is_refused, NULL);
+	request.map = "u:200005:0,g:1500:0";
+	request.file = OF_UID;
+	request.reason = "disk uid 200005";
+	as_client(confined, ask_as_confined, &request);
+	request.map = "u:1500:0,g:200005:0";
+	request.file = OF_GROUP;
+	request.reason = "disk gid 200005";
+	as_client(confined, ask_as_confined, &request);
+}
+
+TEST_SINCE(5, 12, mounts_are_not_mapped, range_of_the_user_would_be_a_gain)
+{
+	with_mapper(ask_for_a_range);
+}
+
+/* Another process of the user has the range, and makes the user namespace. */
+static void ask_with_foreign_parent(const struct mapper *mapper)
+{
+	AUTO_CLOSE int userns = userns_of_client(ORDINARY, "u:200005:0,g:200005:0");
+	struct request request = { mapper, .userns = userns, .reason = "not in the parent" };
+
+	request.file = OF_UID;
+	as_client(confined, ask_as_confined, &request);
+	request.file = OF_GROUP;
+	as_client(confined, ask_as_confined, &request);
+}
+
+TEST_SINCE(5, 12, mounts_are_not_mapped, another_parent_would_be_a_gain)
+{
+	with_mapper(ask_with_foreign_parent);
+}
+
+/* ---- a process in the parent, with some capabilities ---- */
+
+static void keep_capabilities(uint32_t set)
+{
+	must(syscall(SYS_capset,
+		     &(struct __user_cap_header_struct){ .version = _LINUX_CAPABILITY_VERSION_3 },
+		     (struct __user_cap_data_struct[2]){ { set, set, 0 } }));
+}
+
+/* All that the rule asks for but one, and none that passes permissions. */
+static void ask_without_capability(void *data)
+{
+	const struct request *request = data;
+	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of(request->map);
+	const uint32_t wanted = 1U << CAP_SETUID | 1U << CAP_SETGID | 1U << CAP_SYS_ADMIN;
+
+	assert_true(become_subject(&(struct subject){ 5, 5, true, true }));
+	keep_capabilities(wanted & ~(1U << request->lacking));
+	assert_gain_is_refused(request, tree, userns);
+}
+
+static void ask_without_capabilities(const struct mapper *mapper)
+{
+	struct request request = { mapper, .userns = -1 };
+
+	request.map = "u:200005:5,g:1500:0";
+	request.file = OF_UID;
+	request.lacking = CAP_SETUID;
+	request.reason = "the caller requires CAP_SETUID";
+	as_client(ORDINARY, ask_without_capability, &request);
+	request.map = "u:1500:0,g:200005:5";
+	request.file = OF_GROUP;
+	request.lacking = CAP_SETGID;
+	request.reason = "the caller requires CAP_SETGID";
+	as_client(ORDINARY, ask_without_capability, &request);
+}
+
+TEST_SINCE(5, 12, mounts_are_not_mapped, map_without_capabilities_would_be_a_gain)
+{
+	with_mapper(ask_without_capabilities);
+}
