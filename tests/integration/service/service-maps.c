@@ -165,6 +165,27 @@ TEST(odd_user_namespaces_are_refused)
 	assert_contains(log, ", tree (none), map (none): refused: the second descriptor is not a user");
 }
 
+/* Its parent is another namespace of the client's, where the client is no more. */
+static void ask_with_own_namespace(void *unused)
+{
+	AUTO_CLOSE int tree = clone_tree(DATA), own = -1;
+
+	(void)unused;
+	must(unshare(CLONE_NEWUSER));
+	own = (int)must(open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC));
+	assert_refused(ask(tree, own), -EPERM, "the caller is not in the parent");
+}
+
+TEST(own_user_namespace_is_refused)
+{
+	struct service service;
+
+	enter_with_data();
+	service = service_start(NULL);
+	as_client(ORDINARY, ask_with_own_namespace, NULL);
+	service_stop(&service);
+}
+
 /* ---- trees ---- */
 
 static void ask_with_odd_trees(void *unused)
