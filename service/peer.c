@@ -93,15 +93,18 @@ int open_process(int pidfd)
 
 /* ---- the texts in /proc ---- */
 
-static int read_text(int process, const char *name, char *text)
+/* One for all files: each further page costs a worker a page fault. */
+static char proc_text[TEXT_SIZE];
+
+static int read_text(int process, const char *name)
 {
 	AUTO_CLOSE int fd = idm_procfs_openat(process, name, O_RDONLY);
-	ssize_t n = fd < 0 ? fd : idm_read_all(fd, text, TEXT_SIZE);
+	ssize_t n = fd < 0 ? fd : idm_read_all(fd, proc_text, TEXT_SIZE);
 
 	if (n == TEXT_SIZE)
 		return -EFBIG;
 	if (n >= 0)
-		text[n] = '\0';
+		proc_text[n] = '\0';
 	return n < 0 ? (int)n : 0;
 }
 
@@ -141,27 +144,24 @@ static int parse_status(const char *status, struct look *look)
 
 static int read_status(int process, struct look *look)
 {
-	static char text[TEXT_SIZE];
-	int r = read_text(process, "status", text);
+	int r = read_text(process, "status");
 
-	return r < 0 ? r : parse_status(text, look);
+	return r < 0 ? r : parse_status(proc_text, look);
 }
 
 static int read_setgroups(int process, struct look *look)
 {
-	static char text[TEXT_SIZE];
-	int r = read_text(process, "setgroups", text);
+	int r = read_text(process, "setgroups");
 
-	look->facts.may_drop_groups = r == 0 && strcmp(text, "allow\n") == 0;
+	look->facts.may_drop_groups = r == 0 && strcmp(proc_text, "allow\n") == 0;
 	return r;
 }
 
 static int read_map(int process, const char *name, unsigned int kind, struct idm_map *map)
 {
-	static char text[TEXT_SIZE];
-	int r = read_text(process, name, text);
+	int r = read_text(process, name);
 
-	return r < 0 || !*text ? r : idm_map_parse_kernel(map, kind, text, NULL);
+	return r < 0 || !*proc_text ? r : idm_map_parse_kernel(map, kind, proc_text, NULL);
 }
 
 int read_maps(int process, struct idm_map *map)
