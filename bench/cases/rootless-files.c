@@ -393,7 +393,9 @@ static void report_call(size_t c)
 			   .at_most = calls[c].at_most };
 
 	report(&figures[c], &row);
-	row = (struct row){ .question = calls[c].question, OURS, FUSE, NO_WAY, 0, 0, 0, NULL };
+	row.yardstick = FUSE;
+	row.lower_bound = NO_WAY;
+	row.at_most = 0;
 	if (has_fuse)
 		report(&figures[c], &row);
 	else

@@ -128,11 +128,20 @@ static void follow_orders(void *unused)
 
 enum { OURS, ROOT, FORKING_ONE, BARE_ONE, SAME_OWNER };
 
+#define BY_SERVICE "a mapped tree by idmountd"
+
 static const struct row rows[] = {
-	{ "a mapped tree by idmountd", OURS, ROOT, BARE_ONE, 3, 0, 0, NULL },
-	{ "a mapped tree by idmountd", OURS, FORKING_ONE, NO_WAY, 0, 0, 0, NULL },
-	{ "a mapped tree by idmountd", OURS, BARE_ONE, NO_WAY, 0, 0, 0, NULL },
-	{ "a mapped tree by idmountd, owner stays", SAME_OWNER, OURS, NO_WAY, 0, 0, 0, NULL },
+	{ .question = BY_SERVICE,
+	  .ours = OURS,
+	  .yardstick = ROOT,
+	  .lower_bound = BARE_ONE,
+	  .at_most = 3 },
+	{ .question = BY_SERVICE, .ours = OURS, .yardstick = FORKING_ONE, .lower_bound = NO_WAY },
+	{ .question = BY_SERVICE, .ours = OURS, .yardstick = BARE_ONE, .lower_bound = NO_WAY },
+	{ .question = BY_SERVICE ", owner stays",
+	  .ours = SAME_OWNER,
+	  .yardstick = OURS,
+	  .lower_bound = NO_WAY },
 };
 
 static void measure_requests(void)
