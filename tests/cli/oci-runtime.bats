@@ -393,6 +393,29 @@ front_refuses()
 	front_refuses '/mnt/b/config.json: prepare bundle: mounts[7]: duplicate map (also given by the annotation io.idmount.map/vol)' create -b b id
 }
 
+# Between the judgement of the front and the mounts of the runtime a container that shares the volume can do that.
+@test "the rules hold for a source that is exchanged when the front has judged it" {
+	local runtime
+
+	policy 'allow source=/mnt/src disk=1000 seen=0'
+	mkdir secret exchanging
+	chown 1000:1000 secret
+	source=/mnt/src/volume
+	for runtime in runc crun; do
+		mkdir src/volume
+		rm -rf b
+		bundle b 'touch /vol/new' "$(volume /vol rbind) | .annotations = {\"io.idmount.map/vol\": \"1000:0\"}"
+		printf '%s\n' '#!/bin/sh' 'rmdir /mnt/src/volume && ln -s /mnt/secret /mnt/src/volume' \
+			"exec $(type -P $runtime) \"\$@\"" >exchanging/$runtime
+		chmod +x exchanging/$runtime
+		PATH=/mnt/exchanging:$PATH run through "$runtime" b
+		((status != 0))
+		[[ $output == *'no rule of /etc/idmount/annotations.conf matches '*' source /mnt/secret'* ]]
+		[[ -L src/volume && ! -e secret/new ]]
+		rm src/volume
+	done
+}
+
 @test "crun's annotation for the standard error of hooks" {
 	local annotation='.annotations["run.oci.hooks.stderr"]'
 
