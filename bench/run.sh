@@ -80,7 +80,7 @@ started=$SECONDS
 for program in userns threads mount overlay storm plan through reaper constant pure service rootless-files; do
   "$build/bench/$program"
 done
-for script in mount memory list run-true chown rootless; do
+for script in mount memory list run-true oci-start chown rootless; do
   "$here/cases/$script.sh" "$build"
 done
 echo

@@ -14,6 +14,8 @@
  *   --at-least RATIO   to reach, by the yardstick over idmount: for the first yardstick
  *   --lower-bound      the last is no yardstick but the lower bound
  *   --memory           measure the most that was resident, of the biggest command, instead of the time
+ *   --added US         idmount's figure is the time that it adds to the second way. At most so many
+ *                      microseconds are to be reached. The lower bound is what the last way adds
  *   --among-mounts     run the yardsticks with few mounts on the host, and all others with 10,000
  */
 #include <getopt.h>
@@ -106,6 +108,17 @@ static void measure_on_hosts(struct measured *m, const struct way *ways, size_t 
 	stop_workers(hosts, COUNT(hosts));
 }
 
+/* Subtracts the second way from the others, round by round. */
+static void report_added(struct measured *m, struct row *row, size_t n)
+{
+	for (size_t w = 0; w < n; w++)
+		for (int i = 0; w != 1 && i < m->rounds; i++)
+			m->value[w][i] -= m->value[1][i];
+	row->yardstick = NO_WAY;
+	row->lower_bound = n > 2 ? (int)n - 1 : NO_WAY;
+	report(m, row);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -115,6 +128,7 @@ int main(int argc, char **argv)
 		{ "at-least", required_argument, NULL, 'l' },
 		{ "lower-bound", no_argument, NULL, 'f' },
 		{ "memory", no_argument, NULL, 'k' },
+		{ "added", required_argument, NULL, '+' },
 		{ "among-mounts", no_argument, NULL, 'a' },
 		{ 0 },
 	};
@@ -148,6 +162,9 @@ int main(int argc, char **argv)
 			memory = true;
 			row.unit = "KiB";
 			break;
+		case '+':
+			row.at_most_itself = atof(optarg);
+			break;
 		case 'a':
 			among_mounts = true;
 			break;
@@ -167,6 +184,10 @@ int main(int argc, char **argv)
 		measure_on_hosts(&m, ways, n + lower_bound, lower_bound, rounds(often));
 	else
 		measure(&m, ways, n + lower_bound, rounds(often));
+	if (row.at_most_itself > 0) {
+		report_added(&m, &row, n);
+		return 0;
+	}
 	for (size_t w = 1; w < n; w++) {
 		row.yardstick = (int)w;
 		row.at_most = at_most[w];

@@ -1,78 +1,88 @@
 #!/bin/bash
+# shellcheck source-path=SCRIPTDIR
 # SPDX-License-Identifier: MIT
-# What a mapped volume adds to the start of a container: "runc run" of a bundle with a plain one, beside
-# idmount-oci-runtime on the same bundle as an engine writes it, with mappings, so that the bundle is prepared and
-# the hook runs; and with a hook that does nothing, which says how much of that is the runtime's own. In turn, round
-# by round, medians. Runs in a mount namespace of its own. Needs runc, jq and busybox (static).
-#
-#   sudo bench/cases/oci-start.sh [BUILD-DIR] [ROUNDS]
+# The time that idmount-oci-runtime adds to starts by runc: one container with a mapped volume, 50 at once, and a pod.
+# The bundles are as an engine writes them, so that each is prepared, and the hook runs. The lower bound is the time
+# that a hook adds that does nothing. Needs runc, jq and a static busybox.
 set -eu
+. "$(dirname "$0")/measure.sh"
 
-if [ "${IDMOUNT_BENCH_PRIVATE:-}" != 1 ]; then
-  IDMOUNT_BENCH_PRIVATE=1 exec unshare --mount --propagation private "$0" "$@"
-fi
-
-idmount=$(realpath "${1:-build}/idmount")
-rounds=${2:-101}
-
-dir=$(mktemp -d)
-trap 'umount -l "$dir"; rmdir "$dir"' EXIT
-mount -t tmpfs bench "$dir"
-cd "$dir"
-mkdir -p rootfs/{bin,proc,dev,sys,vol} volume plain mapped nothing
-cp "$(type -P busybox)" rootfs/bin/busybox
-ln -s busybox rootfs/bin/true
-ln -s "$idmount" idmount-oci-runtime
-
-runc spec --bundle plain
-jq --arg dir "$dir" '.root = {path: ($dir + "/rootfs")} | .process.terminal = false | .process.args = ["/bin/true"]
-  | .mounts += [{destination: "/vol", type: "bind", source: ($dir + "/volume"), options: ["rbind"]}]' plain/config.json >all
-cp all plain/config.json
-jq '.mounts[-1] += {uidMappings: [{containerID: 0, hostID: 100000, size: 65536}],
-  gidMappings: [{containerID: 0, hostID: 100000, size: 65536}]}' all >with-map
-jq '.hooks = {createRuntime: [{path: "/bin/true"}]}' all >nothing/config.json
-
-# Microseconds of one command.
-timed() {
-  local start=$EPOCHREALTIME end
-  "$@" </dev/null
-  end=$EPOCHREALTIME
-  echo $((${end/./} - ${start/./}))
-}
-
-median() {
-  sort -n "$1" | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
-}
-
-run_plain() {
-  plain=$(timed runc --root state run --bundle plain "idmount-bench-$$-plain")
-}
-
-run_mapped() {
-  cp with-map mapped/config.json
-  mapped=$(timed ./idmount-oci-runtime --root state run --bundle mapped "idmount-bench-$$-mapped")
-}
-
-# Each round has a difference of its own, so that what slows down a whole round is not counted. The order of the
-# commands changes.
-for ((i = 0; i < rounds; i++)); do
-  if ((i % 2)); then
-    run_plain
-    run_mapped
-  else
-    run_mapped
-    run_plain
+one='runc run with a mapped volume, added'
+many='the same, 50 at once, added to all'
+pod='create and start of a pod with a mapped volume, added'
+for program in runc jq busybox; do
+  if ! has "$program"; then
+    for question in "$one" "$many" "$pod"; do
+      skipped "$question" "there is no $program"
+    done
+    exit 0
   fi
-  nothing=$(timed runc --root state run --bundle nothing "idmount-bench-$$-nothing")
-  echo "$plain" >>plain.times
-  echo "$mapped" >>mapped.times
-  echo "$nothing" >>nothing.times
-  echo $((mapped - plain)) >>added.times
 done
 
-printf '%-44s %10s %10s   (microseconds for a whole run, medians of %d)\n' '' time added "$rounds"
-printf '%-44s %10d\n' 'runc run' "$(median plain.times)"
-printf '%-44s %10d %10d\n' 'runc run, with a hook that does nothing' "$(median nothing.times)" \
-  $(($(median nothing.times) - $(median plain.times)))
-printf '%-44s %10d %10d   (wanted: below 5000)\n' 'idmount-oci-runtime run, one mapped volume' "$(median mapped.times)" \
-  "$(median added.times)"
+cd "$place"
+mkdir -p rootfs/{bin,proc,dev,sys,vol} volume state
+cp "$(type -P busybox)" rootfs/bin/busybox
+ln -s busybox rootfs/bin/true
+ln -s busybox rootfs/bin/sleep
+ln -s "$idmount" idmount-oci-runtime
+
+# The sandbox of a pod has the annotations of the pod, and no volume.
+runc spec
+jq '.root = {path: "/mnt/rootfs"} | .process.terminal = false | .process.args = ["/bin/true"]' config.json >bare.json
+jq '.mounts += [{destination: "/vol", type: "bind", source: "/mnt/volume", options: ["rbind"]}]' bare.json >plain.json
+mappings='[{containerID: 0, hostID: 100000, size: 65536}]'
+jq ".mounts[-1] += {uidMappings: $mappings, gidMappings: $mappings}" plain.json >mapped.json
+jq '.hooks = {createRuntime: [{path: "/bin/true"}]}' plain.json >hook.json
+for kind in bare plain mapped hook; do
+  jq '.process.args = ["/bin/sleep", "1000"]' $kind.json >pod-$kind.json
+done
+
+# Each start has a new configuration, as the front changes it. The time for that is in all ways, and in no difference.
+cat >start <<'END'
+#!/bin/sh
+# start KIND NUMBER RUNTIME
+mkdir -p "$1$2" && cp "$1.json" "$1$2/config.json" && exec "$3" --root state run --bundle "$1$2" "idmount-bench-$PPID-$1$2"
+END
+cat >start-many <<'END'
+#!/bin/bash
+# start-many KIND RUNTIME
+for i in {1..50}; do
+  ./start "$1" "$i" "$2" &
+  pids[i]=$!
+done
+for i in {1..50}; do
+  wait "${pids[i]}" || exit
+done
+END
+cat >start-pod <<'END'
+#!/bin/sh
+# start-pod KIND RUNTIME: the calls of an engine. The removal by runc is the same in all ways.
+set -e
+for kind in pod-bare "pod-$1"; do
+  id=idmount-bench-$$-$kind
+  mkdir -p $kind
+  cp $kind.json $kind/config.json
+  "$2" --root state create --bundle $kind $id
+  "$2" --root state start $id
+done
+for kind in pod-bare "pod-$1"; do
+  runc --root state delete --force idmount-bench-$$-$kind
+done
+END
+chmod +x start start-many start-pod
+
+"$commands" --question "$one" --added 3000 --rounds 41 \
+  @ idmount ./start mapped 0 ./idmount-oci-runtime \
+  @ runc ./start plain 0 runc \
+  @ 'a hook that does nothing' ./start hook 0 runc
+
+# Two of them run at a time on a machine of two cores.
+"$commands" --question "$many" --added 150000 --rounds 5 \
+  @ idmount ./start-many mapped ./idmount-oci-runtime \
+  @ runc ./start-many plain runc \
+  @ 'a hook that does nothing' ./start-many hook runc
+
+"$commands" --question "$pod" --added 6000 --rounds 21 \
+  @ idmount ./start-pod mapped ./idmount-oci-runtime \
+  @ runc ./start-pod plain runc \
+  @ 'a hook that does nothing' ./start-pod hook runc

@@ -138,6 +138,10 @@ has_fuse_overlayfs()
 	measures 4 "$ROOT/bench/cases/run-true.sh" "$(dirname "$BENCH")"
 }
 
+@test "oci-start.sh" {
+	measures 3 "$ROOT/bench/cases/oci-start.sh" "$(dirname "$BENCH")"
+}
+
 @test "run.sh, which runs them all" {
 	run --separate-stderr "$ROOT/bench/run.sh" --smoke "$(dirname "$BENCH")"
 	same 'standard error' '' "$stderr"
