@@ -22,6 +22,7 @@ test  btrfs-progs   makes a btrfs to map
 test  buildah       images of ordinary users
 test  bubblewrap    a yardstick of bench/
 test  busybox-static a root filesystem to run in
+test  catatonit     the first process of podman's pods
 test  clang         second opinion on every line; its analyzer
 test  cppcheck      a third one
 test  codespell     finds what is misspelt

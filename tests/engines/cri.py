@@ -4,7 +4,9 @@
 
 cri.py SOCKET PROTO-DIRECTORY IMAGE CGROUP NAMESPACE VOLUME COMMAND [KEY=VALUE]...
 
-VOLUME of the node is at /data; KEY=VALUE are the pod's annotations."""
+VOLUME of the node is at /data; KEY=VALUE are the pod's annotations. POD in the environment is the pod's name. READ_ONLY
+makes the volume read-only, and USER_ID is another user."""
+import os
 import sys
 
 import grpc
@@ -13,6 +15,8 @@ socket, protos, image, cgroup, namespace, volume, command = sys.argv[1:8]
 sys.path.insert(0, protos)
 import cri_pb2 as cri  # noqa: E402
 
+pod_name = os.environ.get("POD", "pod")
+user = cri.Int64Value(value=int(os.environ.get("USER_ID", "1000")))
 annotations = dict(pair.split("=", 1) for pair in sys.argv[8:])
 channel = grpc.insecure_channel("unix://" + socket)
 
@@ -29,7 +33,7 @@ def call(name, request, answer=cri.Empty):
 # The pod shares the node's network, so no network has to be set up.
 node_network = cri.NamespaceOption(network=2, pid=1)
 sandbox = cri.Sandbox(
-    metadata=cri.PodMetadata(name="pod", uid="1", namespace=namespace),
+    metadata=cri.PodMetadata(name=pod_name, uid=pod_name, namespace=namespace),
     annotations=annotations,
     linux=cri.LinuxSandbox(
         cgroup_parent=cgroup,
@@ -40,13 +44,13 @@ container = cri.Container(
     metadata=cri.ContainerMetadata(name="box"),
     image=cri.ImageSpec(image=image),
     command=["sleep", "1000"],
-    mounts=[cri.Mount(container_path="/data", host_path=volume)],
+    mounts=[cri.Mount(container_path="/data", host_path=volume, readonly=bool(os.environ.get("READ_ONLY")))],
     linux=cri.LinuxContainer(
         security_context=cri.ContainerSecurity(
             capabilities=cri.Capability(drop_capabilities=["ALL"]),
             namespace_options=node_network,
-            run_as_user=cri.Int64Value(value=1000),
-            run_as_group=cri.Int64Value(value=1000),
+            run_as_user=user,
+            run_as_group=user,
             no_new_privs=True,
         )
     ),

@@ -18,6 +18,27 @@ configure_podman()
 	printf '%s\n' "$@" >>containers.conf
 }
 
+# set_up_podman: podman of root, with the hook in hooks/, and with idmount as a runtime over runc and over crun.
+set_up_podman()
+{
+	mkdir hooks
+	sed "s|/usr/local/bin/idmount|$IDMOUNT|" "$ROOT/contrib/hooks.d/idmount.json" >hooks/idmount.json
+	cat >storage.conf <<-'END'
+		[storage]
+		driver = "vfs"
+		runroot = "/mnt/engine/run"
+		graphroot = "/mnt/engine/root"
+	END
+	configure_podman 'runtime_supports_nocgroup = ["crun", "idmount-over-crun"]'
+	sed "s|/usr/local/bin/idmount-oci-runtime|$runtime|" "$ROOT/contrib/containers.conf.d/idmount.conf" >>containers.conf
+	# podman passes almost nothing of its environment to runtimes.
+	printf '%s\n' '#!/bin/sh' "IDMOUNT_RUNTIME=crun exec $IDMOUNT oci-runtime \"\$@\"" >idmount-over-crun
+	chmod +x idmount-over-crun
+	echo 'idmount-over-crun = ["/mnt/idmount-over-crun"]' >>containers.conf
+	export CONTAINERS_STORAGE_CONF=/mnt/storage.conf CONTAINERS_CONF=/mnt/containers.conf
+	podman load --quiet --input "$BATS_FILE_TMPDIR/image.tar"
+}
+
 # The options of box() about cgroups.
 cgroups=(--cgroups=disabled)
 

@@ -32,15 +32,16 @@ build=${IDM_ROOT_BUILD:-$source/build-roots}
 
 # To build, and what the tests call.
 packages=(
-  acl attr bats bsdextrautils btrfs-progs busybox-static containerd crun dpkg-dev e2fsprogs erofs-utils gcc jq kmod
-  libc6-dev libcap2-bin libsubid-dev meson mount ninja-build passwd pkg-config podman procps protobuf-compiler psmisc
-  python3 python3-grpcio python3-kubernetes python3-protobuf runc scdoc squashfs-tools uidmap util-linux-extra xfsprogs
+  acl attr bats bsdextrautils btrfs-progs buildah busybox-static catatonit containerd crun dpkg-dev e2fsprogs
+  erofs-utils gcc jq kmod libc6-dev libcap2-bin libsubid-dev meson mount ninja-build passwd pkg-config podman
+  procps protobuf-compiler psmisc python3 python3-grpcio python3-kubernetes python3-protobuf runc scdoc
+  squashfs-tools uidmap util-linux-extra xfsprogs
 )
 # The parts in which releases differ: the compiler, libc, mount(8), and the engines.
 chosen_tests=(
   unit: features tree filesystems overlay list umount subid child
   map mount helper
-  containerd containerd-config cri docs podman rootless-images rootless-volumes
+  cases containerd containerd-config cri docs podman rootless-images rootless-volumes
 )
 
 suite=trixie bare='' network='' prepare='' tap='' command='' names=()
@@ -122,6 +123,8 @@ main() {
   need apt-get apt
   need debootstrap debootstrap
   need busybox busybox-static
+  # tests/meson.build says why not in Debian 12.
+  [ "$suite" = bookworm ] || { packages+=(docker.io docker-cli) && chosen_tests+=(docker kube-play); }
   [ -z "$bare" ] || { packages=() && name=$suite-bare; }
   make_root "$name" "$suite" "${packages[@]}"
   [ -z "$prepare" ] || return 0
