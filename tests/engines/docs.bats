@@ -116,3 +116,41 @@ admission-policy.yaml: ValidatingAdmissionPolicyBinding' "$BATS_TEST_DIRNAME/che
 	run -1 "$BATS_TEST_DIRNAME/check-manifest.py" /mnt/bad.yaml
 	same 'a wrong one' '/mnt/bad.yaml: RuntimeClass.scheduling.nodeSelectors: unknown' "$output"
 }
+
+# put RELEASE ROW CASE RESULT [NOTE]: a line as the tests write it.
+put()
+{
+	printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$2 1.$1" "$3" "$4" "${5-}"
+}
+
+@test "the table of engines is written between its markers, and names what to do where a map is lost" {
+	{
+		put 13 other annotation works
+		put 13 other wrong 'refused, with the reason'
+		put 13 engine annotation 'no map' 'Use another.'
+	} >new
+	{
+		put 12 engine annotation 'no map' 'Use another.'
+		put 12 engine read-only works
+		put 12 engine wrong 'refused, without the reason' 'Look there.'
+	} >old
+	cp "$ROOT/docs/engines.md" page.md
+	for i in 1 2; do
+		quietly "$BATS_TEST_DIRNAME/engine-table.py" page.md old new
+		same 'rows' '| engine | 12: engine 1.12 | **no map** (1) | – | – | – | works | – | refused, without the reason (2) |
+| engine | 13: engine 1.13 | **no map** (1) | – | – | – | – | – | – |
+| other | 13: other 1.13 | works | – | – | – | – | – | refused |
+1. Use another.
+2. Look there.' "$(grep -E '^[|] (engine|other) [|] 1[23]:|^[12]\. (Use|Look)' page.md)"
+	done
+	delete_table()
+	{
+		sed '/^<!-- .* from here -->$/,/^<!-- .* to here -->$/ { /^<!--/!d }' "$1"
+	}
+	same 'the rest' "$(delete_table "$ROOT/docs/engines.md")" "$(delete_table page.md)"
+	put 13 engine annotation 'no map' >bad
+	fails 1 'engine, annotation: the map is lost, and no note says what to do' "$BATS_TEST_DIRNAME/engine-table.py" page.md bad
+	# Each map that the page's own table has as lost is one with a note.
+	run grep -c '\*\*no map\*\* *|' "$ROOT/docs/engines.md"
+	same 'lost maps without a note' 0 "$output"
+}
