@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "engine.h"
 #include "lib/base/error.h"
@@ -324,6 +325,7 @@ struct answer {
 
 struct attachment {
 	const struct container *container;
+	int proc; /* the root of a procfs that shows the child */
 	struct placing *placings;
 	size_t n;
 	struct answer answer;
@@ -387,11 +389,32 @@ static bool is_hidden(const struct attachment *a, const struct placing *p)
 	return p->place >= 0 && find_cover(a, p, &rest);
 }
 
-/* The working directory leads to the mount, whatever /proc is in there. */
-static void detach_tree(int tree)
+/* The name of a mount, from the working directory that name_mount() sets. */
+struct mount_name {
+	char text[32];
+};
+
+/*
+ * The working directory leads to a directory, whatever /proc is in there. Only the link of its
+ * descriptor leads to a file.
+ */
+static bool name_mount(const struct attachment *a, int root, struct mount_name *name)
 {
-	if (idm_sys_fchdir(tree) == 0)
-		idm_sys_umount(".", MNT_DETACH);
+	struct stat st;
+
+	strcpy(name->text, ".");
+	if (idm_sys_fchdir(root) == 0)
+		return true;
+	snprintf(name->text, sizeof(name->text), "self/fd/%d", root);
+	return idm_sys_fchdir(a->proc) == 0 && idm_sys_fstatat(AT_FDCWD, name->text, &st, 0) == 0;
+}
+
+static void detach_tree(const struct attachment *a, int tree)
+{
+	struct mount_name name;
+
+	if (name_mount(a, tree, &name))
+		idm_sys_umount(name.text, MNT_DETACH);
 }
 
 /*
@@ -428,7 +451,7 @@ static int attach_mapped_tree(struct attachment *a, const struct placing *p)
 	a->answer.doing = PROPAGATING;
 	r = idm_plan_entry_propagate(&p->step, p->tree);
 	if (r < 0)
-		detach_tree(p->tree);
+		detach_tree(a, p->tree);
 	return r;
 }
 
@@ -475,11 +498,11 @@ static bool is_on_shared_mount(int place)
  * mount, kernels differ in the place that they choose. So the tree is detached before. It can be put on
  * top again, as it was.
  */
-static int exchange_mounts(const struct placing *p, int copy)
+static int exchange_mounts(const struct attachment *a, const struct placing *p, int copy)
 {
 	int r;
 
-	detach_tree(p->tree);
+	detach_tree(a, p->tree);
 	r = idm_sys_move_mount_fd(copy, p->place, MOVE_MOUNT_BENEATH);
 	if (r < 0)
 		return idm_sys_move_mount_fd(copy, p->place, 0);
@@ -514,7 +537,7 @@ static int replace_runtime_mount(struct attachment *a, const struct placing *p)
 	if (copy < 0)
 		return 0;
 	a->answer.doing = REPLACING;
-	return exchange_mounts(p, copy);
+	return exchange_mounts(a, p, copy);
 }
 
 static int replace_mounts(struct attachment *a)
@@ -563,7 +586,7 @@ static int attach_all_trees(void *data)
 	}
 	while (r < 0 && attached-- > 0)
 		if (a->placings[attached].tree >= 0)
-			detach_tree(a->placings[attached].tree);
+			detach_tree(a, a->placings[attached].tree);
 	close_copies(a);
 	return r;
 }
@@ -601,10 +624,10 @@ static int diagnose_not_attached(int code, const struct attachment *a, struct id
 			idm_errno_text(-code));
 }
 
-static int attach_placings(const struct container *c, struct placing *placings, size_t n,
+static int attach_placings(const struct container *c, int proc, struct placing *placings, size_t n,
 			   struct idm_error *err)
 {
-	struct attachment a = { .container = c, .placings = placings, .n = n };
+	struct attachment a = { .container = c, .proc = proc, .placings = placings, .n = n };
 	int r;
 
 	r = idm_subprocess_shared(attach_all_trees, &a, sizeof(a));
@@ -616,16 +639,15 @@ static int attach_placings(const struct container *c, struct placing *placings, 
 
 /* ---- all ---- */
 
-static int prepare_placings(struct placing *placings, const struct idm_oci *oci,
-			    const struct container *c, size_t *n, struct idm_error *err)
+static int prepare_placings(struct placing *placings, struct preparation *all, size_t *n,
+			    struct idm_error *err)
 {
-	AUTO_CLOSE int proc = idm_procfs_root(err);
-	struct preparation all = { .oci = oci, .container = c, .proc = proc };
-	int r = proc < 0 ? proc : 0;
+	const struct idm_oci *oci = all->oci;
+	int r = 0;
 
 	for (*n = 0; *n < oci->n && r == 0; ++*n) {
-		r = prepare_placing(&placings[*n], &all, *n, err);
-		all.below |= oci->mounts[*n].step > 0;
+		r = prepare_placing(&placings[*n], all, *n, err);
+		all->below |= oci->mounts[*n].step > 0;
 	}
 	return r;
 }
@@ -633,19 +655,23 @@ static int prepare_placings(struct placing *placings, const struct idm_oci *oci,
 int idm_oci_attach(const struct idm_oci *oci, pid_t pid, const char *bundle, struct idm_error *err)
 {
 	AUTO_FREE struct placing *placings = calloc(oci->n + 1, sizeof(*placings));
+	AUTO_CLOSE int proc = idm_procfs_root(err);
 	struct container c;
+	struct preparation all = { .oci = oci, .container = &c, .proc = proc };
 	size_t n = 0;
 	int r;
 
 	if (!placings)
 		return idm_fail_errno(err, -ENOMEM, step_attach, NULL);
+	if (proc < 0)
+		return proc;
 	r = open_container(&c, oci, pid, bundle, err);
 	if (r == 0)
-		r = prepare_placings(placings, oci, &c, &n, err);
+		r = prepare_placings(placings, &all, &n, err);
 	if (r == 0)
 		r = make_placed_trees(placings, n, err);
 	if (r == 0)
-		r = attach_placings(&c, placings, n, err);
+		r = attach_placings(&c, proc, placings, n, err);
 	for (size_t i = 0; i < n; i++) {
 		idm_close_fd(&placings[i].tree);
 		idm_close_fd(&placings[i].place);

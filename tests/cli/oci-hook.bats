@@ -168,6 +168,17 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	same output $'content\n0\n0\n1' "$output"
 }
 
+@test "a mapped file is removed again if a later mount fails" {
+	mkdir src/inner
+	touch rootfs/file
+	fake /vol /vol/inner
+	nsenter --target "$fake" --mount mount --bind /mnt/src/1000 /mnt/rootfs/file
+	bundle b true ".linux.rootfsPropagation = \"rshared\" | $(source=/mnt/src/1000 volume /file bind "$(rows 1000 0 1)")
+		| $(volume /vol rbind,rshared "$(rows 1000 0 1)") | $(volume /vol/inner rbind "$(rows 0 1 1)")"
+	hook_refuses 'bind on /vol/inner: attach in the container: it is below a mount that is shared with the host, where it would appear too' \
+		"$fake" /mnt/b
+}
+
 @test "mounts below a mapped mount stay visible, mapped or not" {
 	mkdir src/tmp src/sub
 	bundle b 'stat -f -c %T /vol/tmp; stat -c %u /vol/1000 /vol/sub/1000; touch /vol/tmp/x' \
