@@ -500,14 +500,14 @@ static bool is_on_shared_mount(int place)
  */
 static int exchange_mounts(const struct attachment *a, const struct placing *p, int copy)
 {
+	struct mount_name name;
 	int r;
 
 	detach_tree(a, p->tree);
 	r = idm_sys_move_mount_fd(copy, p->place, MOVE_MOUNT_BENEATH);
 	if (r < 0)
 		return idm_sys_move_mount_fd(copy, p->place, 0);
-	r = idm_sys_fchdir(p->place);
-	return r < 0 ? r : idm_sys_umount(".", MNT_DETACH);
+	return name_mount(a, p->place, &name) ? idm_sys_umount(name.text, MNT_DETACH) : -ENOENT;
 }
 
 /* A copy of a mount leaves out the unbindable mounts below it. */
@@ -523,15 +523,16 @@ static bool has_unbindable_below(const struct attachment *a, const struct placin
 /*
  * Removes the runtime's unmapped mount, which a container with CAP_SYS_ADMIN could uncover.
  *
- * It stays below the tree before Linux 6.8, on a shared mount, for a file, which cannot be the working
- * directory, and for a tree that cannot be copied as a whole.
+ * It stays below the tree before Linux 6.8, on a shared mount, and for a tree that cannot be copied as
+ * a whole.
  */
 static int replace_runtime_mount(struct attachment *a, const struct placing *p)
 {
 	AUTO_CLOSE int copy = -1;
+	struct mount_name name;
 
 	if (is_hidden(a, p) || has_unbindable_below(a, p) || is_on_shared_mount(p->place) ||
-	    idm_sys_fchdir(p->place) < 0)
+	    !name_mount(a, p->place, &name))
 		return 0;
 	copy = idm_sys_open_tree(p->tree, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE);
 	if (copy < 0)

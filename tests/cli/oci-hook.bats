@@ -168,6 +168,21 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	same output $'content\n0\n0\n1' "$output"
 }
 
+@test "a mapped file replaces the runtime's mount, alone and below a mapped directory" {
+	local name
+
+	echo content >src/1000
+	touch src/file rootfs/file
+	bundle b 'grep -c " /file " /proc/self/mountinfo; grep -c " /vol/file " /proc/self/mountinfo; cat /file /vol/file; stat -c %u /file /vol/file' \
+		"$(with_hook) | $(source=/mnt/src/1000 volume /file bind "$(rows 1000 0 1)") | $(volume /vol rbind "$(rows 1000 0 1)")
+		| $(source=/mnt/src/1000 volume /vol/file bind "$(rows 1000 0 1)")"
+	for name in with_runc with_crun; do
+		run -0 --separate-stderr $name b
+		same "$name: output" "$mounts_of_hook"$'\n'"$mounts_of_hook"$'\ncontent\ncontent\n0\n0' "$output"
+	done
+	same 'the source' 1000 "$(stat -c %u src/1000)"
+}
+
 @test "a mapped file is removed again if a later mount fails" {
 	mkdir src/inner
 	touch rootfs/file
