@@ -75,6 +75,17 @@ _idmount_words()
 		private slave shared unbindable' -- "${cur##*,}")
 }
 
+# The last column of a list.
+_idmount_columns()
+{
+	local cur=$1 given=
+
+	[[ $cur == *,* ]] && given=${cur%,*},
+	compopt -o nospace
+	mapfile -t COMPREPLY < <(compgen -P "$given" -W '
+		TARGET SOURCE FSTYPE MAP FLAGS UID-MAP GID-MAP STATE ROOT ID PARENT NAMESPACE' -- "${cur##*,}")
+}
+
 # The last capability of a list.
 _idmount_capabilities()
 {
@@ -93,8 +104,14 @@ _idmount_capabilities()
 # The value of an option; false if it has none.
 _idmount_value()
 {
-	local option=$1 value=$2 cur=$3
+	local command=$1 option=$2 value=$3 cur=$4
 
+	case $command$option in
+	list-o | list--output)
+		_idmount_columns "$cur"
+		return
+		;;
+	esac
 	case $option in
 	-m | --map | --compose)
 		_idmount_map "$value" "$cur"
@@ -152,7 +169,7 @@ _idmount_options()
 		options='-R --recursive --lazy'
 		;;
 	list)
-		options='--json --all-namespaces'
+		options='-o --output -n --noheadings -r --raw -u --notruncate --tree --json --all-namespaces'
 		;;
 	check)
 		options='--json --write'
@@ -208,7 +225,7 @@ _idmount()
 	[[ $value == --*=* ]] && option=${value%%=*} value=${value#*=}
 	[[ $cur == [=:] ]] && cur=
 
-	if _idmount_value "$option" "$value" "$cur"; then
+	if _idmount_value "$command" "$option" "$value" "$cur"; then
 		return
 	elif [[ $cur == -* ]]; then
 		_idmount_options "$command" "$cur"

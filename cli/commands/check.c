@@ -26,6 +26,22 @@ static const char details[] =
 
 /* ---- the kernel ---- */
 
+/* "mounts can be ID-mapped: Operation not permitted" */
+static void add_description(struct table *table, const struct idm_feature_info *f)
+{
+	const char *why = f->hint ? f->hint : idm_errno_text(f->errnum);
+	size_t size = strlen(f->what) + strlen(why) + sizeof(": ");
+	char *text = malloc(size);
+
+	if (text)
+		snprintf(text, size, f->available ? "%s" : "%s: %s", f->what, why);
+	else
+		table->failed = true;
+	if (text)
+		table_cell(table, text);
+	free(text);
+}
+
 static int feature_row(const struct idm_feature_info *f, void *data)
 {
 	struct table *table = data;
@@ -33,8 +49,7 @@ static int feature_row(const struct idm_feature_info *f, void *data)
 	table_cell(table, f->available ? "yes" : "no");
 	table_cell(table, f->name);
 	table_cell(table, f->since);
-	table_cell(table, f->what);
-	table_cell(table, f->available ? "" : f->hint ? f->hint : idm_errno_text(f->errnum));
+	add_description(table, f);
 	return 0;
 }
 
@@ -55,13 +70,12 @@ static int feature_json(const struct idm_feature_info *f, void *data)
 
 static int print_feature_table(void)
 {
-	struct table table = { .columns = 5 };
+	struct table table = { .columns = 4, .fold_last = true };
 
 	table_cell(&table, "HERE");
 	table_cell(&table, "FEATURE");
 	table_cell(&table, "SINCE");
 	table_cell(&table, "WHAT");
-	table_cell(&table, "WHY NOT");
 	idm_features(0, feature_row, &table, NULL);
 	if (table_print(&table))
 		return DONE;

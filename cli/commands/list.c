@@ -3,17 +3,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cli/common/columns.h"
 #include "cli/common/command.h"
 #include "cli/common/json-print.h"
+#include "cli/common/map-text.h"
 #include "cli/common/mount-options.h"
 #include "cli/common/report.h"
+#include "cli/common/tree.h"
 #include "lib/base/mount-attr.h"
 
-enum { OPTION_JSON = LONG_ONLY, OPTION_ALL_NAMESPACES };
+enum { OPTION_JSON = LONG_ONLY, OPTION_ALL_NAMESPACES, OPTION_TREE };
 
 static const struct option_row options[] = {
+	{ 'o', "output", "COLUMNS",
+	  "show these columns, separated by commas; with + in front\n"
+	  "after the usual ones: TARGET SOURCE FSTYPE MAP FLAGS\n"
+	  "UID-MAP GID-MAP STATE ROOT ID PARENT NAMESPACE" },
+	{ 'n', "noheadings", NULL, "leave out the headings" },
+	{ 'r', "raw", NULL, "for scripts: one blank between columns, maps as for -m" },
+	{ 'u', "notruncate", NULL, "cut no column to the width of the terminal" },
+	{ OPTION_TREE, "tree", NULL, "show mounts below the mapped mounts that hold them" },
 	{ OPTION_JSON, "json", NULL, "print a JSON array" },
 	{ OPTION_ALL_NAMESPACES, "all-namespaces", NULL,
 	  "show the mounts of every mount namespace on this host" },
@@ -24,12 +35,25 @@ static const char details[] =
 	"Without TARGET, lists all ID-mapped mounts. With TARGET, lists the one that holds each. Maps\n"
 	"can be read from Linux 6.15 on.\n";
 
+struct listing;
+typedef void add_cell(struct listing *l, const struct idm_mount_info *m);
+
+/* A column that -o can name. */
+struct column {
+	const char *name;
+	add_cell *add;
+	int cut; /* as in struct table */
+};
+
 /* The request, and the mounts found so far. */
 struct listing {
 	bool all;
 	bool as_json; /* else a table */
+	bool as_tree;
 	struct json json;
 	struct table table;
+	const struct column *columns[TABLE_COLUMNS];
+	struct tree tree;
 };
 
 static const char *state_text(enum idm_map_state state)
@@ -67,82 +91,199 @@ static void add_json(struct json *json, const struct idm_mount_info *m)
 	json_close(json);
 }
 
-/* ---- as a table ---- */
+/* ---- cells ---- */
 
-static void head(struct table *table, bool all)
+/* Adds a text that was allocated, or notes that it could not be. */
+static void add_allocated(struct table *table, char *text)
 {
-	table->columns = all ? 7 : 6;
-	if (all)
-		table_cell(table, "NAMESPACE");
-	table_cell(table, "TARGET");
-	table_cell(table, "SOURCE");
-	table_cell(table, "FSTYPE");
-	table_cell(table, "UID MAP");
-	table_cell(table, "GID MAP");
-	table_cell(table, "FLAGS");
+	if (text)
+		table_cell(table, text);
+	else
+		table->failed = true;
+	free(text);
+}
+
+static void add_id(struct table *table, uint64_t id)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)id);
+	table_cell(table, text);
+}
+
+static void add_target_cell(struct listing *l, const struct idm_mount_info *m)
+{
+	table_cell(&l->table, m->target);
 }
 
 /* The form is that of findmnt(8) for a bind mount: DEVICE[/PART]. */
-static void source_cell(struct table *table, const struct idm_mount_info *m)
+static void add_source_cell(struct listing *l, const struct idm_mount_info *m)
 {
+	bool whole = strcmp(m->root, "/") == 0;
 	size_t size = strlen(m->source) + strlen(m->root) + 3;
 	char *text = malloc(size);
 
-	if (!text) {
-		table->failed = true;
-		return;
-	}
-	if (strcmp(m->root, "/") == 0)
-		snprintf(text, size, "%s", m->source);
-	else
-		snprintf(text, size, "%s[%s]", m->source, m->root);
-	table_cell(table, text);
-	free(text);
+	if (text)
+		snprintf(text, size, whole ? "%s" : "%s[%s]", m->source, m->root);
+	add_allocated(&l->table, text);
 }
 
-static void map_cell(struct table *table, const struct idm_mount_info *m, unsigned int kind)
+static void add_fstype_cell(struct listing *l, const struct idm_mount_info *m)
+{
+	table_cell(&l->table, m->fstype);
+}
+
+/* The notation of -m. */
+static char *print_raw_map(const struct idm_map *map, unsigned int kinds)
+{
+	ssize_t length = idm_map_print(map, IDM_FORMAT_TEXT, kinds, NULL, 0);
+	char *text = length < 0 ? NULL : malloc((size_t)length + 1);
+
+	if (!text)
+		return NULL;
+	idm_map_print(map, IDM_FORMAT_TEXT, kinds, text, (size_t)length + 1);
+	return text;
+}
+
+static void add_map_of(struct listing *l, const struct idm_mount_info *m, unsigned int kinds)
 {
 	static const char partly[] = " (partly visible)";
-	ssize_t length = m->map ? idm_map_print(m->map, IDM_FORMAT_TEXT, kind, NULL, 0) : 0;
-	char *text;
+	char *text, *longer;
 
-	if (length <= 0) {
-		table_cell(table, m->map ? "-" : state_text(m->map_state));
+	if (!m->map) {
+		table_cell(&l->table, l->table.raw ? "" : state_text(m->map_state));
 		return;
 	}
-	text = malloc((size_t)length + sizeof(partly));
-	if (!text) {
-		table->failed = true;
-		return;
+	text = l->table.raw ? print_raw_map(m->map, kinds) : summarize_map(m->map, kinds);
+	if (text && !l->table.raw && m->map_state == IDM_MAP_PARTLY) {
+		longer = realloc(text, strlen(text) + sizeof(partly));
+		if (!longer)
+			free(text);
+		text = longer ? strcat(longer, partly) : NULL;
 	}
-	idm_map_print(m->map, IDM_FORMAT_TEXT, kind, text, (size_t)length + 1);
-	/* The heading names the kind, so the entries need no "u:". */
-	for (char *from = text, *to = text; (*to = *from) != '\0'; from++)
-		if ((*from != 'u' && *from != 'g') || from[1] != ':')
-			to++;
-		else
-			from++;
-	if (m->map_state == IDM_MAP_PARTLY)
-		strcat(text, partly);
-	table_cell(table, text);
-	free(text);
+	add_allocated(&l->table, text);
 }
 
-static void add_mount_row(struct table *table, const struct idm_mount_info *m, bool all)
+static void add_both_maps(struct listing *l, const struct idm_mount_info *m)
+{
+	add_map_of(l, m, IDM_BOTH);
+}
+
+static void add_uid_map(struct listing *l, const struct idm_mount_info *m)
+{
+	add_map_of(l, m, IDM_UID);
+}
+
+static void add_gid_map(struct listing *l, const struct idm_mount_info *m)
+{
+	add_map_of(l, m, IDM_GID);
+}
+
+static void add_flags_cell(struct listing *l, const struct idm_mount_info *m)
 {
 	char text[256];
 
-	if (all) {
-		snprintf(text, sizeof(text), "%llu", (unsigned long long)m->namespace_inode);
-		table_cell(table, text);
-	}
-	table_cell(table, m->target);
-	source_cell(table, m);
-	table_cell(table, m->fstype);
-	map_cell(table, m, IDM_UID);
-	map_cell(table, m, IDM_GID);
 	idm_describe_attr(m->attr, m->propagation, text, sizeof(text));
-	table_cell(table, text);
+	table_cell(&l->table, text);
+}
+
+static void add_state_cell(struct listing *l, const struct idm_mount_info *m)
+{
+	table_cell(&l->table, state_text(m->map_state));
+}
+
+static void add_root_cell(struct listing *l, const struct idm_mount_info *m)
+{
+	table_cell(&l->table, m->root);
+}
+
+static void add_mount_id(struct listing *l, const struct idm_mount_info *m)
+{
+	add_id(&l->table, m->id);
+}
+
+static void add_parent_id(struct listing *l, const struct idm_mount_info *m)
+{
+	add_id(&l->table, m->parent_id);
+}
+
+static void add_namespace(struct listing *l, const struct idm_mount_info *m)
+{
+	add_id(&l->table, m->namespace_inode);
+}
+
+/* ---- columns ---- */
+
+/* The usual ones first. A path and an ID are never cut: they may be copied from the terminal. */
+static const struct column columns[] = {
+	{ "TARGET", add_target_cell, 0 }, { "SOURCE", add_source_cell, 1 },
+	{ "FSTYPE", add_fstype_cell, 0 }, { "MAP", add_both_maps, 2 },
+	{ "FLAGS", add_flags_cell, 3 },	  { "UID-MAP", add_uid_map, 2 },
+	{ "GID-MAP", add_gid_map, 2 },	  { "STATE", add_state_cell, 2 },
+	{ "ROOT", add_root_cell, 1 },	  { "ID", add_mount_id, 0 },
+	{ "PARENT", add_parent_id, 0 },	  { "NAMESPACE", add_namespace, 0 },
+};
+
+#define ALL_COLUMNS (sizeof(columns) / sizeof(columns[0]))
+#define USUAL_COLUMNS 5
+
+static bool append_column(struct listing *l, const struct column *column)
+{
+	if (l->table.columns == TABLE_COLUMNS)
+		return false;
+	l->table.cut[l->table.columns] = column->cut;
+	l->columns[l->table.columns++] = column;
+	return true;
+}
+
+static void append_usual_columns(struct listing *l)
+{
+	if (l->all)
+		append_column(l, &columns[ALL_COLUMNS - 1]);
+	for (size_t i = 0; i < USUAL_COLUMNS; i++)
+		append_column(l, &columns[i]);
+}
+
+static const struct column *find_column(const char *name, size_t n)
+{
+	for (size_t i = 0; i < ALL_COLUMNS; i++)
+		if (strncasecmp(columns[i].name, name, n) == 0 && !columns[i].name[n])
+			return &columns[i];
+	return NULL;
+}
+
+static int select_columns(struct listing *l, const char *list)
+{
+	if (!list || *list == '+')
+		append_usual_columns(l);
+	if (list)
+		list += *list == '+';
+	while (list) {
+		size_t n = strcspn(list, ",");
+		const struct column *column = find_column(list, n);
+
+		if (!column)
+			return report_usage("-o %.*s: unknown column; see \"idmount help list\"", (int)n,
+					    list);
+		if (!append_column(l, column))
+			return report_usage("-o: expected at most %d columns", TABLE_COLUMNS);
+		list = list[n] ? list + n + 1 : NULL;
+	}
+	return DONE;
+}
+
+static void begin_table(struct listing *l)
+{
+	for (size_t i = 0; i < l->table.columns; i++)
+		table_cell(&l->table, l->columns[i]->name);
+}
+
+static void add_mount_row(struct listing *l, const struct idm_mount_info *m)
+{
+	for (size_t i = 0; i < l->table.columns; i++)
+		l->columns[i]->add(l, m);
+	if (l->as_tree && !tree_add(&l->tree, m->id, m->parent_id))
+		l->table.failed = true;
 }
 
 /* ---- the command ---- */
@@ -154,7 +295,7 @@ static int add_mount(const struct idm_mount_info *mount, void *data)
 	if (l->as_json)
 		add_json(&l->json, mount);
 	else
-		add_mount_row(&l->table, mount, l->all);
+		add_mount_row(l, mount);
 	return 0;
 }
 
@@ -188,46 +329,100 @@ static int list_all_mounts(struct listing *l)
 	return r < 0 ? report_error(&err) : DONE;
 }
 
+static size_t index_of_target(const struct listing *l)
+{
+	size_t c = 0;
+
+	while (c < l->table.columns && l->columns[c]->add != add_target_cell)
+		c++;
+	return c;
+}
+
 static int print_listing(struct listing *l)
 {
 	if (l->as_json) {
 		json_print(&l->json);
 		return DONE;
 	}
+	if (l->as_tree)
+		tree_arrange(&l->tree, &l->table, index_of_target(l));
 	if (table_print(&l->table))
 		return DONE;
 	return out_of_memory();
+}
+
+static void parse_list_option(struct listing *l, int letter, const char *value, const char **output)
+{
+	switch (letter) {
+	case 'o':
+		*output = value;
+		break;
+	case 'n':
+		l->table.no_headings = true;
+		break;
+	case 'r':
+		l->table.raw = true;
+		break;
+	case 'u':
+		l->table.whole = true;
+		break;
+	case OPTION_TREE:
+		l->as_tree = true;
+		break;
+	case OPTION_JSON:
+		l->as_json = true;
+		break;
+	case OPTION_ALL_NAMESPACES:
+		l->all = true;
+	}
+}
+
+static int check_list_request(struct listing *l, const char *output, size_t targets)
+{
+	if (targets && l->all)
+		return report_usage(
+			"--all-namespaces: a TARGET is looked up in this mount namespace only");
+	if (l->as_json && (output || l->as_tree || l->table.raw || l->table.no_headings))
+		return report_usage("--json excludes -o, -n, -r and --tree");
+	if (l->as_tree && l->table.raw)
+		return report_usage("--tree and -r exclude each other");
+	return select_columns(l, output);
+}
+
+static int list_targets(struct listing *l, char **target, size_t n)
+{
+	int status = DONE;
+
+	for (size_t i = 0; i < n; i++) {
+		int one = list_target(l, target[i]);
+
+		status = one > status ? one : status;
+	}
+	return n ? status : list_all_mounts(l);
 }
 
 static int run_list(int argc, char **argv)
 {
 	struct arguments a = { .command = &command_list, .argc = argc, .argv = argv };
 	struct listing l = { 0 };
-	int letter, status = DONE;
+	const char *output = NULL;
+	int letter, status;
 	char **target;
 	size_t n;
 
-	while ((letter = next_command_option(&a)) > 0) {
-		l.as_json |= letter == OPTION_JSON;
-		l.all |= letter == OPTION_ALL_NAMESPACES;
-	}
+	while ((letter = next_command_option(&a)) > 0)
+		parse_list_option(&l, letter, a.value, &output);
 	if (letter < 0)
 		return letter == OPTION_HELP ? DONE : USAGE;
 	n = operands(&a, &target);
-	if (n && l.all)
-		return report_usage(
-			"--all-namespaces: a TARGET is looked up in this mount namespace only");
+	status = check_list_request(&l, output, n);
+	if (status != DONE)
+		return status;
 	if (l.as_json)
 		json_open(&l.json, NULL, '[');
 	else
-		head(&l.table, l.all);
-	for (size_t i = 0; i < n; i++) {
-		int one = list_target(&l, target[i]);
-
-		status = one > status ? one : status;
-	}
-	if (!n)
-		status = list_all_mounts(&l);
+		begin_table(&l);
+	status = list_targets(&l, target, n);
 	return print_listing(&l) == DONE ? status : FAILED;
 }
 

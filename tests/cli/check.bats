@@ -38,11 +38,24 @@ paths()
 @test "the kernel: a table" {
 	run -0 --separate-stderr idmount check
 	same 'standard error' '' "$stderr"
-	[[ ${lines[0]} == 'HERE  FEATURE '*' SINCE  WHAT '*' WHY NOT' ]]
+	[[ ${lines[0]} == 'HERE  FEATURE '*' SINCE  WHAT' ]]
 	same 'rows' "$(idmount check --json | jq '.features | length')" $((${#lines[@]} - 1))
 	same 'first words' "$(idmount check --json | jq -r '.features[] | if .available then "yes" else "no" end')" \
 		"$(printf '%s\n' "${lines[@]:1}" | awk '{ print $1 }')"
 	same 'trailing blanks' '' "$(grep ' $' <<<"$output")"
+}
+
+@test "the kernel: 80 columns of a terminal, and one line for each feature elsewhere" {
+	local wide text
+
+	wide=$(idmount check)
+	text=$(script -qec "stty cols 80; NO_COLOR=1 $IDMOUNT check" /dev/null | tr -d '\r')
+	same 'lines that are too long' '' "$(grep -E '.{81}' <<<"$text")"
+	[[ $(wc -l <<<"$text") -gt $(wc -l <<<"$wide") ]]
+	same 'the words' "$(xargs -d '\n' <<<"$wide" | tr -s ' ')" "$(xargs -d '\n' <<<"$text" | tr -s ' ')"
+	same 'a wide terminal' "$wide" "$(script -qec "stty cols 500; NO_COLOR=1 $IDMOUNT check" /dev/null | tr -d '\r')"
+	# A column of less than 20 is not folded.
+	same 'a narrow one' "$wide" "$(script -qec "stty cols 50; NO_COLOR=1 $IDMOUNT check" /dev/null | tr -d '\r')"
 }
 
 @test "the kernel: JSON" {

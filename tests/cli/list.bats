@@ -113,10 +113,10 @@ namespace()
 	idmount mount -m 0:1 -o ro,noexec,shared src 'a longer target'
 	idmount mount -m u:0:1,g:4294967294:0 -o nosuid,nodev whole whole
 	prints '
-TARGET                SOURCE      FSTYPE  UID MAP         GID MAP         FLAGS
-/mnt/dst              work[/src]  tmpfs   0:1000:5,7:8:1  1:2:1           rw,nosuid,nodev,relatime,private
-/mnt/a longer target  work[/src]  tmpfs   0:1:1           0:1:1           ro,nosuid,nodev,noexec,relatime,shared
-/mnt/whole            whole       tmpfs   0:1:1           4294967294:0:1  rw,nosuid,nodev,relatime,private' \
+TARGET                SOURCE      FSTYPE  MAP                                 FLAGS
+/mnt/dst              work[/src]  tmpfs   uid 0-4->1000-1004, 7->8; gid 1->2  rw,nosuid,nodev,relatime,private
+/mnt/a longer target  work[/src]  tmpfs   0->1                                ro,nosuid,nodev,noexec,relatime,shared
+/mnt/whole            whole       tmpfs   uid 0->1; gid 4294967294->0         rw,nosuid,nodev,relatime,private' \
 		bash -c 'echo; "$0" list dst "a longer target" whole' "$IDMOUNT"
 	# Without targets the same, among others that the host may have.
 	[[ $(idmount list | grep -c ' work\[/src\] ') == 2 ]]
@@ -287,7 +287,7 @@ within()
 
 	run -0 --separate-stderr idmount list --all-namespaces
 	[[ ${lines[0]} == 'NAMESPACE '*' TARGET '* ]]
-	printf '%s\n' "${lines[@]}" | grep -E "^$(namespace "$other")  +/mnt/other +work\[/src\] +tmpfs +0:77:1 +0:77:1 +rw,nosuid,nodev,relatime,private$"
+	printf '%s\n' "${lines[@]}" | grep -E "^$(namespace "$other")  +/mnt/other +work\[/src\] +tmpfs +0->77 +rw,nosuid,nodev,relatime,private$"
 }
 
 @test "--all-namespaces: a namespace without any process" {
@@ -336,8 +336,8 @@ new_userns()
 	same 'nothing' '["not visible from here",null,null]' \
 		"$("${there[@]}" --json dst | jq -c '.[] | [.mapState, .uidMap, .gidMap]')"
 	prints '
-TARGET    SOURCE      FSTYPE  UID MAP                GID MAP                FLAGS
-/mnt/dst  work[/src]  tmpfs   not visible from here  not visible from here  rw,nosuid,nodev,relatime,private' \
+TARGET    SOURCE      FSTYPE  MAP                    FLAGS
+/mnt/dst  work[/src]  tmpfs   not visible from here  rw,nosuid,nodev,relatime,private' \
 		bash -c 'echo; "$@"' bash "${there[@]}" dst
 	idmount umount dst
 
@@ -352,7 +352,7 @@ TARGET    SOURCE      FSTYPE  UID MAP                GID MAP                FLAG
 	idmount mount -m u:0:1000:5,u:9:9,g:0:2000 src dst
 	run -0 "${there[@]}" dst
 	echo "$output"
-	[[ $output == *'0:5:5'* && $output == *'partly visible'* ]]
+	[[ $output == *'uid 0-4->5-9; gid 0->7 (partly visible)'* && $output == *'partly visible'* ]]
 }
 
 @test "in colour on a terminal only" {
@@ -365,11 +365,140 @@ TARGET    SOURCE      FSTYPE  UID MAP                GID MAP                FLAG
 	[[ $output == *TARGET* && $output != *$'\e'* ]]
 }
 
+# map_text MAP [OPTION...]: prints the column MAP of a mount with this map.
+map_text()
+{
+	idmount mount "${@:2}" -m "$1" -o suid,dev src dst 2>/dev/null
+	idmount list -no map dst
+	idmount umount dst
+}
+
+@test "a map in a few words" {
+	same 'one ID' '1000->2000' "$(map_text 1000:2000)"
+	same 'ranges' '0-9->10-19, 20->30' "$(map_text 20:30,0:10:10)"
+	same 'the rest' '1000->2000, rest kept' "$(map_text 1000:2000 --keep-rest)"
+	same 'a swap' '1->2, 2->1, rest kept' "$(map_text 1:2,2:1 --keep-rest)"
+	same 'the rest of one side' 'uid 1->2, rest kept; gid 0 kept' "$(map_text u:1:2,u:0:0,u:3:3:4294967292,g:0:0)"
+	same 'not all of the rest' '0-9 kept, 1000->2000' "$(map_text 0:0:10,1000:2000)"
+	same 'all' 'all kept' "$(map_text 0:0:4294967295)"
+	same 'the last ID' '4294967294->0' "$(map_text 4294967294:0)"
+	same 'UTF-8' '1000→2000, rest kept' "$(LC_ALL=C.UTF-8 map_text 1000:2000 --keep-rest)"
+	same 'LANG' '1→2' "$(LC_ALL='' LC_CTYPE='' LANG=de_DE.utf8 map_text 1:2)"
+	same 'the first variable decides' '1->2' "$(LC_ALL=C LANG=C.UTF-8 map_text 1:2)"
+}
+
+# on_terminal WIDTH COMMAND...: runs it on a terminal of this width, and prints its output.
+on_terminal()
+{
+	script -qec "stty cols $1; NO_COLOR=1 $(printf '%q ' "${@:2}")" /dev/null | tr -d '\r'
+}
+
+@test "on a terminal, columns are cut to its width, and elsewhere not" {
+	local whole width
+
+	mkdir -p 'a longer target'
+	idmount mount -m 1000:2000,3000:4000:10 --keep-rest -o nosuid,nodev src 'a longer target'
+	whole=$(idmount list 'a longer target')
+	same '80' 'TARGET                SOURCE      FSTYPE  MAP                              FLAGS
+/mnt/a longer target  work[/src]  tmpfs   1000->2000, 3000-3009->4000-...  rw...' \
+		"$(on_terminal 80 "$IDMOUNT" list 'a longer target')"
+	same '56' 'TARGET                SOURCE      FSTYPE  MAP      FLAGS
+/mnt/a longer target  work[/src]  tmpfs   1000...  rw...' \
+		"$(on_terminal 56 "$IDMOUNT" list 'a longer target')"
+	same 'UTF-8' 'TARGET                SOURCE      FSTYPE  MAP      FLAGS
+/mnt/a longer target  work[/src]  tmpfs   1000→2…  rw,n…' \
+		"$(LC_ALL=C.UTF-8 on_terminal 56 "$IDMOUNT" list 'a longer target')"
+	same 'a path is never cut' '/mnt/a longer target' "$(on_terminal 10 "$IDMOUNT" list -no target 'a longer target')"
+	for width in 20 79 200; do
+		same "$width" "$whole" "$(on_terminal $width "$IDMOUNT" list -u 'a longer target')"
+		same 'raw' "$(idmount list -r 'a longer target')" "$(on_terminal $width "$IDMOUNT" list -r 'a longer target')"
+	done
+	same 'wide' "$whole" "$(on_terminal 200 "$IDMOUNT" list 'a longer target')"
+	same 'no size' "$(on_terminal 80 "$IDMOUNT" list 'a longer target')" "$(on_terminal 0 env -u COLUMNS "$IDMOUNT" list 'a longer target')"
+	same 'COLUMNS' "$(on_terminal 70 "$IDMOUNT" list 'a longer target')" "$(on_terminal 0 env COLUMNS=70 "$IDMOUNT" list 'a longer target')"
+	same 'COLUMNS in a pipe' "$whole" "$(COLUMNS=70 idmount list 'a longer target')"
+}
+
+@test "-o: these columns, in this order" {
+	idmount mount -m u:0:0,g:0:0:5 src dst
+	prints 'MAP                       TARGET
+uid 0 kept; gid 0-4 kept  /mnt/dst' idmount list -o map,Target dst
+	prints 'GID-MAP   UID-MAP  STATE  ROOT
+0-4 kept  0 kept   read   /src' idmount list --output=GID-MAP,uid-map,state,root dst
+	prints "$(idmount list --json dst | jq -r '.[] | "\(.id) \(.parentId) \(.namespaceInode)"')" \
+		idmount list -rno id,parent,namespace dst
+	prints '/mnt/dst work[/src] tmpfs u:0:0:1,g:0:0:5 rw,relatime,private /src' idmount list -rn -o +root dst
+	fails 2 'idmount: list: -o foo: unknown column; see "idmount help list"' idmount list -o target,foo,map
+	fails 2 'idmount: list: -o : unknown column; see "idmount help list"' idmount list -o target,,map
+	fails 2 'idmount: list: -o : unknown column; see "idmount help list"' idmount list -o ''
+	fails 2 'idmount: list: -o targ: unknown column; see "idmount help list"' idmount list -o targ
+	fails 2 'idmount: list: -o: expected at most 16 columns' idmount list -o "$(printf 'id,%.0s' {1..16})id"
+}
+
+@test "every column of the help is known, and in the manual" {
+	local column known
+
+	idmount mount -m 0:0 src dst
+	known=$(idmount help list | sed -nE '/^  -o/,/^  -n/s/.*[^A-Z-]((TARGET|UID-MAP) .*)$/\1/p' | xargs)
+	[[ $known == 'TARGET '*' NAMESPACE' ]]
+	for column in $known; do
+		same "$column" "$column" "$(idmount list -ro "$column" dst | head -1)"
+		grep -qw -e "$column" "$ROOT/completion/idmount.bash"
+		grep -q "^	_${column}_" "$ROOT/man/idmount.8.scd"
+	done
+}
+
+@test "-r: one blank between columns, none in them, and maps for -m" {
+	local name map=u:0:1000:5,u:7:8:1,g:1:2:1
+
+	mkdir 'a b\'
+	idmount mount -m "$map" src 'a b\'
+	prints '/mnt/a\040b\134 work[/src] tmpfs '"$map"' rw,nosuid,nodev,relatime,private' idmount list -nr 'a b\'
+	name=$(printf '%b' "$(idmount list -nro target 'a b\')")
+	same 'the name' '/mnt/a b\' "$name"
+	idmount mount -m "$(idmount list -nro map "$name")" src dst
+	same 'the map' "$map" "$(idmount list -nro map dst)"
+	same 'one side' u:0:1000:5,u:7:8:1 "$(idmount list -nro uid-map dst)"
+	new_userns '0 5000000 1' '0 5000000 1'
+	same 'no map' '- not\040visible\040from\040here' "$("${there[@]}" -nro map,state dst)"
+}
+
+@test "--tree: mounts below those that hold them" {
+	mkdir -p a/b/c a/z
+	idmount mount -m 0:1 -o ro src dst
+	mount --bind a a # a mount without a map holds nothing here
+	idmount mount -m 0:2 src a/z
+	mkdir src/x src/y src/x/deep
+	idmount mount -m 0:3 src/x a/z/x
+	idmount mount -m 0:4 src/x/deep a/z/x/deep
+	idmount mount -m 0:5 src/y a/z/y
+	same 'ASCII' '/mnt/dst 1
+/mnt/a/z 2
+|-/mnt/a/z/x 3
+| `-/mnt/a/z/x/deep 4
+`-/mnt/a/z/y 5' "$(idmount list --tree -no target,map | sed -nE 's,^([^ ]*/mnt[^ ]*|[|`][^/]*/mnt[^ ]*) +0->,\1 ,p')"
+	same 'UTF-8' '/mnt/a/z
+├─/mnt/a/z/x
+│ └─/mnt/a/z/x/deep
+└─/mnt/a/z/y' "$(LC_ALL=C.UTF-8 idmount list --tree -no target | grep a/z)"
+	same 'without the column' '2 3 4 5' "$(idmount list --tree -no map a/z a/z/x a/z/x/deep a/z/y | sed 's/0->//' | xargs)"
+	# The last is listed again, below the first.
+	same 'a mount twice' '/mnt/a/z
+|-/mnt/a/z/y
+`-/mnt/a/z/y' "$(idmount list --tree -no target a/z/y a/z a/z/y)"
+	fails 2 'idmount: list: --tree and -r exclude each other' idmount list --tree -r
+}
+
 @test "a wrong command line" {
 	fails 2 'idmount: list: --all-namespaces: a TARGET is looked up in this mount namespace only' \
 		idmount list --all-namespaces dst
 	fails 2 'idmount: list: --foo: unknown option; see "idmount help list"' idmount list --foo
 	fails 2 'idmount: list: --json: the option accepts no value' idmount list --json=yes
+	local option
+
+	for option in -oid -n -r --tree; do
+		fails 2 'idmount: list: --json excludes -o, -n, -r and --tree' idmount list --json "$option"
+	done
 }
 
 @test "leaves everything as it was" {

@@ -1130,7 +1130,7 @@ $hint" idmount overlay -L "$device" -L src dst
 	prints $'0:0 5:5 9:9\n0:0:65537' in_pieces sh -euc '
 		"$0" mount -o nosuid,nodev -m 0:0:1+1:1:65536 src dst
 		echo $(stat -c %u:%g dst/*)
-		"$0" list dst | awk "NR == 2 { print \$4 }"' "$IDMOUNT"
+		"$0" list -rno map dst' "$IDMOUNT"
 	prints '10:10 0:0 65534:65534' in_pieces sh -euc '
 		"$0" mount -o nosuid,nodev -m 0:10:1,5:0:1 src dst 2>notes
 		echo $(stat -c %u:%g dst/*)' "$IDMOUNT"
@@ -1142,7 +1142,7 @@ hint: /proc/self/uid_map lists those that exist' in_pieces "$IDMOUNT" mount -m 0
 	prints $'0:0 6:6 9:9\n0:0:5,5:6:1,7:7:65530' in_pieces sh -euc '
 		"$0" mount -o nosuid,nodev -m 5:6 --keep-rest src dst
 		echo $(stat -c %u:%g dst/*)
-		"$0" list dst | awk "NR == 2 { print \$4 }"' "$IDMOUNT"
+		"$0" list -rno map dst' "$IDMOUNT"
 	prints '0:0 6:6 9:9' in_pieces sh -euc '
 		"$0" -o map=5:6,keep-rest,nosuid,nodev src dst
 		echo $(stat -c %u:%g dst/*)' "$MOUNT_IDMAP"

@@ -308,6 +308,8 @@ TEST(list)
 	mount_mapped(SOURCE, TARGET, MAP_TEXT);
 	try_each(&(struct operation){ .argv = ARGV("list", TARGET) });
 	try_each(&(struct operation){ .argv = ARGV("list") });
+	try_each(&(struct operation){ .argv = ARGV("list", "--tree") });
+	try_each(&(struct operation){ .argv = ARGV("list", "-r", "-o", "+uid-map") });
 }
 
 TEST(check)
