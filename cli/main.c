@@ -6,6 +6,7 @@
 #include "cli/common/command.h"
 #include "cli/common/report.h"
 #include "cli/common/standard-fds.h"
+#include "cli/common/suggest.h"
 #include "oci/runtime.h"
 
 const struct command *const commands[] = {
@@ -38,6 +39,12 @@ static int print_overview(void)
 
 static int unknown_command(const char *name)
 {
+	struct suggestion s = { .word = name };
+
+	for (const struct command *const *c = commands; *c; c++)
+		suggest_word(&s, (*c)->name);
+	if (s.best)
+		return report_usage("%s: unknown command; did you mean \"%s\"?", name, s.best);
 	report_usage("%s: unknown command; see \"idmount --help\"", name);
 	return USAGE;
 }
@@ -95,7 +102,7 @@ int main(int argc, char **argv)
 		report_usage("a command is missing; see \"idmount --help\"");
 		return USAGE;
 	}
-	if (strcmp(argv[1], "--version") == 0) {
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
 		printf("idmount %s\n", idm_version());
 		return finish_output(DONE);
 	}

@@ -176,6 +176,28 @@ static int parse_flags(struct helper *h, int argc, char **argv, bool options)
 	return status;
 }
 
+static int print_helper_usage(void)
+{
+	return print_line(
+		       "usage: mount.idmap SOURCE TARGET [-sfnv] [-N NAMESPACE] -o map=MAP[,OPTION]...") ||
+	       print_line("mount(8) runs it for the type idmap; see mount.idmap(8).");
+}
+
+/* Answers --help and --version, which people give alone. Returns false if neither is there. */
+static bool answer_question(int argc, char **argv, int *status)
+{
+	const char *option = argc == 2 ? argv[1] : "";
+
+	if (strcmp(option, "-V") == 0 || strcmp(option, "--version") == 0)
+		*status = print_line("mount.idmap %s", idm_version());
+	else if (strcmp(option, "-h") == 0 || strcmp(option, "--help") == 0)
+		*status = print_helper_usage();
+	else
+		return false;
+	*status = finish_output(*status);
+	return true;
+}
+
 static int read_helper_arguments(struct helper *h, int argc, char **argv)
 {
 	int status = parse_flags(h, argc, argv, false);
@@ -343,6 +365,8 @@ int main(int argc, char **argv)
 	if (open_standard_fds() != DONE)
 		return MOUNT_SYSTEM;
 	set_front_end(FRONT_END_HELPER);
+	if (answer_question(argc, argv, &status))
+		return status;
 	status = read_helper_arguments(&h, argc, argv);
 	if (status == DONE)
 		status = mount_idmap(&h);

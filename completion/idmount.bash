@@ -166,7 +166,7 @@ _idmount_options()
 		options="$map -o --options -R --recursive --mkdir --replace --root --remap --on-top"
 		;;
 	umount)
-		options='-R --recursive --lazy'
+		options='-R --recursive -l --lazy -a --all'
 		;;
 	list)
 		options='-o --output -n --noheadings -r --raw -u --notruncate --tree --json --all-namespaces'
@@ -216,7 +216,7 @@ _idmount()
 
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'mount umount list check map explain overlay apply undo bundle run oci-hook oci-runtime help -h --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'mount umount list check map explain overlay apply undo bundle run oci-hook oci-runtime help -h --help -V --version' -- "$cur")
 		return
 	fi
 	# bash has cut the words at = and : too. This is the line as it was typed, up to the cursor.

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "report.h"
+#include "suggest.h"
 
 /* Every command has this option, so no table has it. */
 static const struct option_row help_row = { 'h', "help", NULL, "show this help" };
@@ -55,6 +56,31 @@ static const char *wrong_argument(const struct arguments *a, char *buf, size_t s
 	return buf;
 }
 
+/* A letter is no typing error of another one. */
+static const char *suggest_option(const struct command *command, const char *text)
+{
+	struct suggestion s = { .word = text + 2 };
+
+	if (strncmp(text, "--", 2) != 0)
+		return NULL;
+	for (const struct option_row *row = command->options; row->name; row++)
+		suggest_word(&s, row->name);
+	suggest_word(&s, help_row.name);
+	return s.best;
+}
+
+static void report_unknown_option(const struct arguments *a)
+{
+	char buf[128];
+	const char *text = wrong_argument(a, buf, sizeof(buf));
+	const char *known = suggest_option(a->command, text);
+
+	if (known)
+		report_usage("%s: unknown option; did you mean --%s?", text, known);
+	else
+		report_usage("%s: unknown option; see \"idmount help %s\"", text, a->command->name);
+}
+
 int next_command_option(struct arguments *a)
 {
 	struct option longs[MOST_OPTIONS + 2];
@@ -80,8 +106,7 @@ int next_command_option(struct arguments *a)
 			report_usage("%s: the option accepts no value",
 				     wrong_argument(a, text, sizeof(text)));
 		else
-			report_usage("%s: unknown option; see \"idmount help %s\"",
-				     wrong_argument(a, text, sizeof(text)), a->command->name);
+			report_unknown_option(a);
 		return OPTION_WRONG;
 	}
 	a->value = optarg;

@@ -172,7 +172,7 @@ names()
 		same "idmount $command" "$(idmount help "$command" | grep '^  ' | grep -oE '^ +(-., )?--[a-z-]+' | options)" \
 			"$(offered idmount "$command" -)"
 	done
-	same 'idmount' '--help --version -h' "$(offered idmount - | xargs)"
+	same 'idmount' '--help --version -V -h' "$(offered idmount - | xargs)"
 }
 
 @test "every option of the help is known" {

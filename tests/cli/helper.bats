@@ -352,6 +352,17 @@ hint: add one such as g:0:100000:65536, or -o keep-rest to let every gid keep it
 	refused 1 "$usage" /sbin/mount.idmap src dst -o
 }
 
+@test "--help and --version, alone" {
+	prints "mount.idmap $(idmount --version | cut -d' ' -f2)" "$MOUNT_IDMAP" --version
+	prints "mount.idmap $(idmount --version | cut -d' ' -f2)" "$MOUNT_IDMAP" -V
+	prints 'usage: mount.idmap SOURCE TARGET [-sfnv] [-N NAMESPACE] -o map=MAP[,OPTION]...
+mount(8) runs it for the type idmap; see mount.idmap(8).' "$MOUNT_IDMAP" --help
+	same '-h' "$("$MOUNT_IDMAP" --help)" "$("$MOUNT_IDMAP" -h)"
+	run -1 --separate-stderr "$MOUNT_IDMAP" --help src dst -o map=0:1
+	same 'mounts' 0 "$(mounts_at /mnt/dst)"
+	run -1 --separate-stderr bash -c '"$0" --version >/dev/full' "$MOUNT_IDMAP"
+}
+
 @test "no map" {
 	run -1 --separate-stderr idmap ro
 	# The message uses the words of -o.

@@ -313,6 +313,16 @@ no_trailing_blanks()
 			idmount map -m 0:1 --translate "$id"
 	done
 	fails 2 'idmount: a command is missing; see "idmount --help"' idmount
+	fails 2 'idmount: unmount: unknown command; did you mean "umount"?' idmount unmount -a
+	fails 2 'idmount: mout: unknown command; did you mean "mount"?' idmount help mout
+	fails 2 'idmount: aplpy: unknown command; did you mean "apply"?' idmount aplpy
+	fails 2 'idmount: ls: unknown command; see "idmount --help"' idmount ls
+	fails 2 'idmount: map: --tarnslate: unknown option; did you mean --translate?' idmount map --tarnslate=1
+	fails 2 'idmount: map: --keep-rset: unknown option; did you mean --keep-rest?' idmount map -m 0:1 --keep-rset
+	fails 2 'idmount: map: --hlep: unknown option; did you mean --help?' idmount map --hlep
+	fails 2 'idmount: map: -M: unknown option; see "idmount help map"' idmount map -M
+	fails 2 "idmount: $(printf 'm%.0s' {1..3000}): unknown command; see \"idmount --help\"" idmount "$(printf 'm%.0s' {1..3000})"
+	prints "$(idmount --version)" idmount -V
 	fails 2 'idmount: foo: unknown command; see "idmount --help"' idmount foo
 	fails 2 'idmount: foo: unknown command; see "idmount --help"' idmount help foo
 	fails 2 'idmount: --foo: unknown command; see "idmount --help"' idmount --foo

@@ -77,7 +77,7 @@ $idmount_umount src: unmount: it is not a mount point" \
 	exec {file}<dst/file
 	refused 1 "$idmount_umount dst: unmount: $in_use
 $(busy_hint dst)" idmount umount dst
-	quietly idmount umount --lazy dst
+	quietly idmount umount -l dst
 	same 'mounts' '' "$(below_dst)"
 	same 'the file' content "$(cat <&"$file")"
 	exec {file}<&-
@@ -132,6 +132,44 @@ $(busy_hint /mnt/dst/below/a)" idmount umount -R dst
 	quietly idmount umount -R --lazy dst
 	same 'mounts' '' "$(below_dst)"
 	exec {file}<&-
+}
+
+# Prints the ID-mapped mounts below /mnt.
+mapped_below_mnt()
+{
+	idmount list -rno target | grep '^/mnt/'
+}
+
+@test "-a: all ID-mapped mounts, also stacked ones and those in each other, and no other" {
+	mkdir plain src/below/deep
+	mount -t tmpfs plain plain
+	idmount mount -m 0:8 src dst
+	idmount mount -m 0:9 src/below/deep dst/below
+	idmount mount -m 0:9 -o shared src src
+	quietly idmount umount -a
+	same 'mounts' '' "$(idmount list)"
+	same 'others' '0 1' "$(mounts_at /mnt/dst) $(mounts_at /mnt/plain)"
+	quietly idmount umount --all
+}
+
+@test "-a: mounts that are in use or covered stay, and the others go" {
+	mkdir second
+	idmount mount -m 0:7 src second
+	mount -t tmpfs below second/below
+	mount -t tmpfs cover dst
+	fails 1 "$idmount_umount /mnt/second: unmount: $in_use
+$(busy_hint /mnt/second)
+$idmount_umount /mnt/dst: unmount: another mount covers it" idmount umount -a
+	fails 1 "$idmount_umount /mnt/dst: unmount: another mount covers it" idmount umount -aR
+	same 'mounts' /mnt/dst "$(mapped_below_mnt)"
+	umount dst
+	exec {file}<dst/file
+	fails 1 "$idmount_umount /mnt/dst: unmount: $in_use
+$(busy_hint /mnt/dst)" idmount umount -a
+	quietly idmount umount -al
+	same 'mounts' '' "$(below_dst)"
+	exec {file}<&-
+	refused 2 "$idmount_umount src: -a unmounts all, and expects no TARGET" idmount umount -a src
 }
 
 @test "-R: names with line ends and backslashes" {
@@ -205,7 +243,7 @@ hint: name the place that it points to" idmount umount $option link
 @test "a wrong command line" {
 	refused 2 "$idmount_umount a TARGET is missing; see \"idmount help umount\"" idmount umount
 	refused 2 "$idmount_umount a TARGET is missing; see \"idmount help umount\"" idmount umount -R --lazy
-	refused 2 "$idmount_umount -l: unknown option; see \"idmount help umount\"" idmount umount -l dst
+	refused 2 "$idmount_umount -x: unknown option; see \"idmount help umount\"" idmount umount -x dst
 	refused 2 "$idmount_umount --force: unknown option; see \"idmount help umount\"" idmount umount dst --force
 	refused 1 "$idmount_umount -R: unmount: No such file or directory" idmount umount -- -R
 }
