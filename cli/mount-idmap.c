@@ -160,6 +160,8 @@ static int parse_flags(struct helper *h, int argc, char **argv, bool options)
 			break;
 		case 'v':
 			h->verbose = true;
+			if (options)
+				report_steps();
 			break;
 		case 'N':
 			h->namespace = optarg;

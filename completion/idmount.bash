@@ -159,11 +159,11 @@ _idmount_value()
 
 _idmount_options()
 {
-	local command=$1 cur=$2 map='-m --map --userns --keep-rest' options
+	local command=$1 cur=$2 map='-m --map --userns --keep-rest' options trial='--dry-run -v --verbose'
 
 	case $command in
 	mount)
-		options="$map -o --options -R --recursive --mkdir --replace --root --remap --on-top"
+		options="$map -o --options -R --recursive --mkdir --replace --root --remap --on-top $trial"
 		;;
 	umount)
 		options='-R --recursive -l --lazy -a --all'
@@ -181,10 +181,10 @@ _idmount_options()
 		options='--pid --read --write --exec --create --unlink --chmod --chown --json'
 		;;
 	overlay)
-		options="$map -L --lower -U --upper -W --work --upper-ids -o --options --mkdir"
+		options="$map -L --lower -U --upper -W --work --upper-ids -o --options --mkdir $trial"
 		;;
 	apply)
-		options="--format $map --upper-ids --journal --mkdir"
+		options="--format $map --upper-ids --journal --mkdir $trial"
 		;;
 	undo)
 		options='--journal --lazy'
@@ -193,7 +193,7 @@ _idmount_options()
 		options="--mounts $map --upper-ids --mkdir --lazy"
 		;;
 	run)
-		options="$map --rootfs -L --lower -U --upper -W --work --ephemeral --bind --user --workdir --env --hostname"
+		options="$map $trial --rootfs -L --lower -U --upper -W --work --ephemeral --bind --user --workdir --env --hostname"
 		options+=' --no-pid --unshare-net --read-only --tty --no-tty --size --dev --cap-add --cap-drop'
 		options+=' --no-new-privs --disable-userns --keyrings --seccomp --unmask'
 		;;

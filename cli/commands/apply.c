@@ -18,6 +18,7 @@ static const struct option_row options[] = {
 	{ OPTION_JOURNAL, "journal", "FILE",
 	  "write a journal of the created mounts, for \"idmount undo\"" },
 	{ OPTION_MKDIR, "mkdir", NULL, "create TARGET, and targets below it, if they are missing" },
+	TRIAL_OPTIONS,
 	{ 0 },
 };
 
@@ -61,6 +62,12 @@ static int parse_apply_option(struct request *q, int letter, const char *value)
 	case OPTION_MKDIR:
 		q->apply.apply.flags |= IDM_PLAN_APPLY_MKDIR;
 		return DONE;
+	case OPTION_DRY_RUN:
+		q->apply.dry_run = true;
+		return DONE;
+	case 'v':
+		report_steps();
+		return DONE;
 	default:
 		return add_map_option(&q->maps, letter, value);
 	}
@@ -87,6 +94,7 @@ static int handle_apply(struct request *q, struct arguments *a)
 		if (status != DONE)
 			return status;
 	}
+	report_map_step(q->maps.map);
 	q->apply.how.map = q->maps.map;
 	return do_apply(&q->apply, operand[0], operand[1]);
 }

@@ -5,6 +5,7 @@
 #include "cli/common/idmap-options.h"
 #include "cli/common/mount.h"
 #include "cli/common/report.h"
+#include "cli/common/dry-run.h"
 
 enum { OPTION_MKDIR = OPTION_OF_COMMAND, OPTION_REPLACE, OPTION_ROOT, OPTION_REMAP, OPTION_ON_TOP };
 
@@ -22,6 +23,7 @@ static const struct option_row options[] = {
 	{ OPTION_MKDIR, "mkdir", NULL, "create TARGET if it is missing" },
 	{ OPTION_REPLACE, "replace", NULL, "replace the mount at TARGET, in one step" },
 	{ OPTION_ROOT, "root", "DIR", "resolve TARGET below DIR; no symbolic link leads out of it" },
+	TRIAL_OPTIONS,
 	{ 0 },
 };
 
@@ -69,6 +71,12 @@ static int parse_option_of_mount(struct mount_request *request, struct map_reque
 	case OPTION_ROOT:
 		request->root = value;
 		return DONE;
+	case OPTION_DRY_RUN:
+		request->dry_run = true;
+		return DONE;
+	case 'v':
+		report_steps();
+		return DONE;
 	default:
 		return add_map_option(maps, letter, value);
 	}
@@ -101,7 +109,10 @@ static int run_mount(int argc, char **argv)
 	request.source = operand[0];
 	request.target = operand[1];
 	request.map = maps.map;
-	return do_mount(&request);
+	if (!request.dry_run)
+		return do_mount(&request);
+	status = begin_dry_run();
+	return status == DONE ? end_dry_run(do_mount(&request), request.target) : status;
 }
 
 const struct command command_mount = {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/common/command.h"
+#include "cli/common/dry-run.h"
 #include "cli/common/exposure.h"
 #include "cli/common/harden.h"
 #include "cli/common/idmap-options.h"
@@ -32,6 +34,7 @@ static const struct option_row options[] = {
 	  "those of \"idmount mount\", and options of overlayfs such as\n"
 	  "volatile, metacopy=on, userxattr; separated by commas" },
 	{ OPTION_MKDIR, "mkdir", NULL, "create TARGET if it is missing" },
+	TRIAL_OPTIONS,
 	{ 0 },
 };
 
@@ -50,7 +53,7 @@ struct request {
 	struct idm_path upper, work;
 	struct idm_mount_option *options;
 	size_t n_options;
-	bool mkdir;
+	bool mkdir, dry_run;
 };
 
 static void free_request(struct request *q)
@@ -116,6 +119,12 @@ static int parse_option_of_overlay(struct request *q, int letter, char *value)
 	case OPTION_MKDIR:
 		q->mkdir = true;
 		return DONE;
+	case OPTION_DRY_RUN:
+		q->dry_run = true;
+		return DONE;
+	case 'v':
+		report_steps();
+		return DONE;
 	case OPTION_UPPER_IDS:
 		return parse_upper_ids(&q->overlay.upper_ids, value);
 	case 'o':
@@ -158,14 +167,29 @@ static void note_owner(const struct request *q)
 		o->upper->path, st.st_uid, id);
 }
 
+/* A target that would be created is not tried. */
+static int attach_overlay(const struct request *q, int tree, const char *target)
+{
+	struct idm_attach_options attach = IDM_ATTACH_OPTIONS_INIT;
+	struct idm_error err;
+
+	if (q->dry_run && q->mkdir && access(target, F_OK) < 0 && errno == ENOENT)
+		return DONE;
+	attach.flags = q->mkdir ? IDM_ATTACH_MKDIR : 0;
+	attach.propagation = q->mount_options.propagation;
+	if (idm_tree_attach(tree, AT_FDCWD, target, &attach, &err) < 0)
+		return report_error(&err);
+	report_step("attached it at %s", target);
+	return DONE;
+}
+
 static int mount_overlay(struct request *q, const char *target)
 {
 	struct exposed exposed = { 0 };
 	struct hardening hardening;
 	struct idm_overlay_options *o = &q->overlay;
 	struct idm_error err;
-	struct idm_attach_options attach = IDM_ATTACH_OPTIONS_INIT;
-	int tree, r;
+	int tree, status;
 
 	o->lower = q->layers.lower;
 	o->n_lower = q->layers.n_lower;
@@ -185,16 +209,51 @@ static int mount_overlay(struct request *q, const char *target)
 	tree = idm_overlay_open(o, &err);
 	if (tree < 0)
 		return report_error(&err);
-	attach.flags = q->mkdir ? IDM_ATTACH_MKDIR : 0;
-	attach.propagation = q->mount_options.propagation;
-	r = idm_tree_attach(tree, AT_FDCWD, target, &attach, &err);
+	report_step("made the overlay of %zu lower layers", o->n_lower);
+	status = attach_overlay(q, tree, target);
 	close(tree);
-	if (r < 0)
-		return report_error(&err);
+	if (status != DONE)
+		return status;
 	report_hardening(&hardening, "suid,dev");
 	report_exposed(&exposed);
 	note_owner(q);
 	return DONE;
+}
+
+static int try_layers(const struct idm_path *layers, size_t n, const struct idm_map *map)
+{
+	int status = DONE;
+
+	for (size_t i = 0; i < n && status == DONE; i++)
+		status = try_mapping(&layers[i], map);
+	return status;
+}
+
+/* The kernel writes into the work directory of a writable overlay. So only its parts are tried. */
+static int try_overlay(struct request *q, const char *target)
+{
+	int status = begin_dry_run();
+
+	if (status == DONE && !q->overlay.upper)
+		return end_dry_run(mount_overlay(q, target), target);
+	if (status == DONE)
+		status = try_layers(q->layers.lower, q->layers.n_lower, q->maps.map);
+	if (status == DONE)
+		status = try_layers(q->layers.data, q->layers.n_data, q->maps.map);
+	if (status == DONE)
+		status = try_directory(&q->upper);
+	if (status == DONE)
+		status = try_directory(&q->work);
+	return end_dry_run(status, target);
+}
+
+static void report_layer_steps(const struct request *q)
+{
+	report_map_step(q->maps.map);
+	for (size_t i = 0; i < q->layers.n_lower; i++)
+		report_path_step("layer", q->layers.lower[i].path);
+	if (q->overlay.upper)
+		report_path_step("upper directory", q->upper.path);
 }
 
 static int handle_overlay(struct request *q, struct arguments *a)
@@ -214,7 +273,10 @@ static int handle_overlay(struct request *q, struct arguments *a)
 	if (!*operand[0])
 		return report_usage("TARGET is empty");
 	status = check_overlay_request(q);
-	return status == DONE ? mount_overlay(q, operand[0]) : status;
+	if (status != DONE)
+		return status;
+	report_layer_steps(q);
+	return q->dry_run ? try_overlay(q, operand[0]) : mount_overlay(q, operand[0]);
 }
 
 static int run_overlay(int argc, char **argv)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli/common/command.h"
+#include "cli/common/dry-run.h"
 #include "cli/common/report.h"
 #include "cli/run/run.h"
 #include "lib/base/array.h"
@@ -73,6 +74,7 @@ static const struct option_row options[] = {
 	{ OPTION_UNMASK, "unmask", NULL, "hide nothing of /proc and /sys, and leave /proc writable" },
 	{ OPTION_TTY, "tty", NULL, "create a terminal inside (the default on a terminal)" },
 	{ OPTION_NO_TTY, "no-tty", NULL, "use the caller's standard input, output and error" },
+	TRIAL_OPTIONS,
 	{ 0 },
 };
 
@@ -197,6 +199,12 @@ static int parse_run_option(struct run_request *q, int letter, char *value)
 		break;
 	case OPTION_NO_TTY:
 		q->tty = TTY_NO;
+		break;
+	case OPTION_DRY_RUN:
+		q->dry_run = true;
+		break;
+	case 'v':
+		report_steps();
 		break;
 	default:
 		return parse_value_option(q, letter, value);
@@ -395,6 +403,23 @@ static int start_confined_program(const struct run_request *q, struct run_root *
 	return status;
 }
 
+/* A writable overlay of the host would write into its work directory. So no root is made of it. */
+static int try_run(struct run_request *q, struct run_root *root)
+{
+	const struct idm_path upper = { AT_FDCWD, q->upper }, work = { AT_FDCWD, q->work };
+	struct run_user user = { 0 };
+	int status = q->upper ? try_directory(&upper) : run_make_root(q, root);
+
+	if (status == DONE && q->upper)
+		status = try_directory(&work);
+	if (status == DONE && !q->upper)
+		status = run_find_user(q, root->tree, &user);
+	run_root_free(root);
+	if (status != DONE)
+		return RUN_FAILED;
+	return print_line("%s: can be started; it was not, because of --dry-run", q->command[0]);
+}
+
 static int run_request(struct run_request *q)
 {
 	struct run_root root = { .tree = -1,
@@ -421,6 +446,9 @@ static int run_request(struct run_request *q)
 	}
 	if (status == DONE) {
 		root.staging = q->rootless ? -1 : run_open_staging();
+		report_map_step(q->maps.map);
+		if (q->dry_run)
+			return try_run(q, &root);
 		status = run_make_root(q, &root);
 	}
 	if (status == DONE)
@@ -431,6 +459,8 @@ static int run_request(struct run_request *q)
 		run_leave_host(q);
 		status = run_finish_userns(q, &root.userns);
 	}
+	if (status == DONE)
+		report_step("made the root filesystem and the user namespace");
 	status = status == DONE ? start_confined_program(q, &root, &user) : RUN_FAILED;
 	run_root_free(&root);
 	if (root.interrupted)

@@ -4,17 +4,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "dry-run.h"
 #include "input.h"
 #include "plan-exposure.h"
 #include "plan-harden.h"
 #include "progress.h"
 #include "report.h"
+#include "oci/plan-view.h"
 
 void apply_request_free(struct apply_request *request)
 {
@@ -66,6 +67,20 @@ static void raise_descriptor_limit(void)
 	}
 }
 
+/* Trees are copied and mapped. Filesystems and overlays would write, so they are left out. */
+static int try_plan(const struct apply_request *q, const char *target)
+{
+	int status = DONE;
+
+	for (size_t i = 0; i < count_plan_entries(q->plan) && status == DONE; i++) {
+		struct plan_store store;
+
+		if (get_plan_store(q->plan, i, IDM_UPPER_SHIFTED, &store))
+			status = try_mapping(&store.path, store.map);
+	}
+	return end_dry_run(status, target);
+}
+
 int do_apply(struct apply_request *q, const char *file, const char *target)
 {
 	struct exposed exposed = { 0 };
@@ -75,17 +90,24 @@ int do_apply(struct apply_request *q, const char *file, const char *target)
 
 	if (idm_plan_new(&q->plan) < 0)
 		return out_of_memory();
-	status = read_plan(q, file);
+	/* Before the plan has descriptors: the kernel copies no mount of another namespace. */
+	status = q->dry_run ? begin_dry_run() : DONE;
+	if (status == DONE)
+		status = read_plan(q, file);
 	if (status != DONE)
 		return status;
 	raise_descriptor_limit();
 	hardened = harden_plan(q->plan, NULL);
+	report_step("read %s: %zu mounts", input_name(file), count_plan_entries(q->plan));
+	if (q->dry_run)
+		return try_plan(q, target);
 	look_for_exposure_of_plan(&exposed, q->plan, q->apply.upper_ids);
 	q->apply.flags |= IDM_PLAN_APPLY_SERVICE;
 	q->apply.progress = show_progress;
 	q->apply.progress_data = (void *)"mount";
 	if (idm_plan_apply(q->plan, AT_FDCWD, target, &q->apply, &err) < 0)
 		return report_error(&err);
+	report_step("attached the tree of them at %s", target);
 	report_hardened(&hardened, "mount");
 	report_exposed(&exposed);
 	return DONE;

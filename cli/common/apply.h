@@ -6,6 +6,7 @@
 #ifndef IDM_CLI_COMMON_APPLY_H
 #define IDM_CLI_COMMON_APPLY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "idmount.h"
@@ -14,11 +15,12 @@ struct apply_request {
 	struct idm_plan *plan;
 	struct idm_plan_read_options how; /* its dirfd is opened by do_apply() */
 	struct idm_plan_apply_options apply;
+	bool dry_run;
 };
 
-#define APPLY_REQUEST_INIT                                                    \
-	{                                                                     \
-		NULL, IDM_PLAN_READ_OPTIONS_INIT, IDM_PLAN_APPLY_OPTIONS_INIT \
+#define APPLY_REQUEST_INIT                                                           \
+	{                                                                            \
+		NULL, IDM_PLAN_READ_OPTIONS_INIT, IDM_PLAN_APPLY_OPTIONS_INIT, false \
 	}
 
 void apply_request_free(struct apply_request *request);

@@ -129,3 +129,14 @@ int parse_upper_ids(enum idm_upper_ids *ids, const char *value)
 		return report_usage("--upper-ids %s: expected shifted or disk", value);
 	return DONE;
 }
+
+void report_map_step(const struct idm_map *map)
+{
+	ssize_t length = map ? idm_map_print(map, IDM_FORMAT_TEXT, IDM_BOTH, NULL, 0) : -1;
+	char *text = length < 0 ? NULL : malloc((size_t)length + 1);
+
+	if (text)
+		idm_map_print(map, IDM_FORMAT_TEXT, IDM_BOTH, text, (size_t)length + 1);
+	report_step("map: %s", text ? text : "none");
+	free(text);
+}

@@ -10,7 +10,8 @@
 
 #define OPTION_USERNS (LONG_ONLY + 0)
 #define OPTION_KEEP_REST (LONG_ONLY + 1)
-#define OPTION_OF_COMMAND (LONG_ONLY + 2) /* the first number that is free for others */
+#define OPTION_DRY_RUN (LONG_ONLY + 2)
+#define OPTION_OF_COMMAND (LONG_ONLY + 3) /* the first number that is free for others */
 
 #define MAP_OPTIONS                                                                                  \
 	{ 'm', "map", "MAP",                                                                         \
@@ -22,6 +23,13 @@
 		OPTION_KEEP_REST, "keep-rest", NULL, "every ID that no entry names keeps its number" \
 	}
 
+/* Of commands that mount. */
+#define TRIAL_OPTIONS                                                                        \
+	{ OPTION_DRY_RUN, "dry-run", NULL, "check as much as possible, and mount nothing" }, \
+	{                                                                                    \
+		'v', "verbose", NULL, "report each step on standard error, for a bug report" \
+	}
+
 extern const char map_details[];
 
 struct map_request {
@@ -31,6 +39,9 @@ struct map_request {
 };
 
 void map_request_free(struct map_request *request);
+
+/* -v: reports the map, or its absence. */
+void report_map_step(const struct idm_map *map);
 
 #define AUTO_MAP_REQUEST __attribute__((cleanup(map_request_free)))
 

@@ -8,6 +8,7 @@
 
 #include "exposure.h"
 #include "harden.h"
+#include "idmap-options.h"
 #include "report.h"
 
 static int open_root_of_path(const char *root)
@@ -34,6 +35,7 @@ static int open_requested_tree(const struct mount_request *request,
 		report_error(&err);
 		return -1;
 	}
+	report_step("made a user namespace with this map");
 	/* The service allows a user nothing that the user cannot do in another way, so it may be asked.
 	 */
 	options.flags = (request->mapped_flags ? request->mapped_flags : IDM_TREE_SERVICE) |
@@ -47,14 +49,26 @@ static int open_requested_tree(const struct mount_request *request,
 	close(userns);
 	if (tree < 0)
 		report_error(&err);
+	else
+		report_step("copied %s%s, and mapped the copy", request->source,
+			    request->recursive ? " and the mounts below" : "");
 	return tree;
+}
+
+/* Directories of a dry run would stay. */
+static bool would_create_target(const struct mount_request *request, int root)
+{
+	return request->dry_run && request->mkdir &&
+	       faccessat(root, request->target + (root >= 0 ? strspn(request->target, "/") : 0), F_OK,
+			 AT_EACCESS) < 0 &&
+	       errno == ENOENT;
 }
 
 static int attach_request(const struct mount_request *request, int tree,
 			  enum idm_propagation propagation)
 {
 	struct idm_attach_options options = IDM_ATTACH_OPTIONS_INIT;
-	int root = open_root_of_path(request->root), r;
+	int root = open_root_of_path(request->root), r = 0;
 	struct idm_error err;
 
 	if (root == -1)
@@ -63,10 +77,17 @@ static int attach_request(const struct mount_request *request, int tree,
 			(request->replace ? IDM_ATTACH_REPLACE : 0) |
 			(request->root ? IDM_ATTACH_IN_ROOT : 0);
 	options.propagation = propagation;
-	r = idm_tree_attach(tree, root, request->target, &options, &err);
+	if (would_create_target(request, root))
+		report_step("%s: would be created, and is not tried", request->target);
+	else
+		r = idm_tree_attach(tree, root, request->target, &options, &err);
 	if (root >= 0)
 		close(root);
-	return r < 0 ? report_error(&err) : DONE;
+	if (r < 0)
+		return report_error(&err);
+	report_step("attached the copy at %s%s%s", request->root ? request->root : "",
+		    request->root ? ", " : "", request->target);
+	return DONE;
 }
 
 int do_mount(const struct mount_request *request)
@@ -82,6 +103,8 @@ int do_mount(const struct mount_request *request)
 		report_error(&err);
 		return USAGE;
 	}
+	report_map_step(request->map);
+	report_path_step("source", request->source);
 	hardening = harden_options(&mount_options, request->map, IDM_HARDEN_MOUNT, NULL);
 	/* Before the mount: the target may be the source, and cover it. */
 	look_for_exposure(&exposed, &source, request->map, &mount_options);

@@ -14,6 +14,7 @@ struct mount_request {
 	struct mount_options mount_options;
 	const char *suid_options; /* that allow setuid and device files, for a note */
 	bool recursive, mkdir, replace;
+	bool dry_run; /* the caller is in a mount namespace that vanishes; create no directory */
 	unsigned int mapped_flags; /* IDM_TREE_REMAP or ON_TOP, for a source that is mapped already */
 };
 

@@ -2,22 +2,28 @@
 #include "report.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
 
 #include "option-names.h"
 #include "lib/base/escape.h"
+#include "lib/base/mount-attr.h"
 #include "oci/runtime.h"
 
 static const char *prefix_ = "idmount";
+static bool steps_;
 static log_error *log_error_;
 static struct oci_log log_;
 
 void report_as(const char *prefix)
 {
 	prefix_ = prefix;
+	steps_ = false;
 }
 
 void report_in_log(log_error *function, const struct oci_log *log)
@@ -147,6 +153,54 @@ void report_note(const char *format, ...)
 	fflush(stdout);
 	fprintf(stderr, "%s: note: %s\n", prefix_, line ? line : "out of memory");
 	free(line);
+}
+
+void report_steps(void)
+{
+	struct utsname name;
+
+	steps_ = true;
+	uname(&name);
+	report_step("idmount %s, Linux %s, user %u", idm_version(), name.release, geteuid());
+}
+
+void report_step(const char *format, ...)
+{
+	va_list args;
+	char *line;
+
+	if (!steps_)
+		return;
+	va_start(args, format);
+	line = one_line(format, args);
+	va_end(args);
+	fflush(stdout);
+	fprintf(stderr, "%s: %s\n", prefix_, line ? line : "out of memory");
+	free(line);
+}
+
+struct path_step {
+	const char *what, *path;
+};
+
+static int report_mount_of_path(const struct idm_mount_info *m, void *data)
+{
+	const struct path_step *s = data;
+	char flags[256];
+
+	idm_describe_attr(m->attr, m->propagation, flags, sizeof(flags));
+	report_step("%s %s: %s of %s (%s), at %s, %s%s", s->what, s->path, m->root, m->source, m->fstype,
+		    m->target, flags, m->map_state == IDM_MAP_NONE ? "" : ", ID-mapped");
+	return 0;
+}
+
+void report_path_step(const char *what, const char *path)
+{
+	struct path_step s = { what, path };
+	struct idm_error err;
+
+	if (steps_ && idm_list_path(AT_FDCWD, path, 0, report_mount_of_path, &s, &err) < 0)
+		report_step("%s", err.message);
 }
 
 int finish_output(int status)

@@ -10,7 +10,7 @@ typedef void log_error(const struct oci_log *log, const char *message, const cha
 
 enum { DONE = 0, FAILED = 1, USAGE = 2 };
 
-/* The prefix of every message: "idmount: mount". The string is kept. */
+/* The prefix of every message: "idmount: mount". The string is kept. No steps are reported any more. */
 void report_as(const char *prefix);
 
 /*
@@ -34,6 +34,15 @@ int out_of_memory(void);
 
 /* "prefix: note: message" */
 void report_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* -v: the next report_step() are printed, the first is about this program, the kernel and the caller. */
+void report_steps(void);
+
+/* "prefix: message" on standard error, after report_steps(). Tells a done step in a bug report. */
+void report_step(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A step about the mount that holds a path. */
+void report_path_step(const char *what, const char *path);
 
 /* A line on standard output, as printable as the messages: DONE, or FAILED with a message. */
 int print_line(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -56,7 +56,7 @@ struct run_request {
 	const char *rootfs;
 	struct layer_list layers;
 	const char *upper, *work;
-	bool ephemeral, read_only, new_pid, new_net;
+	bool ephemeral, read_only, new_pid, new_net, dry_run;
 	struct run_bind *binds;
 	size_t n_binds;
 	const char *user, *workdir, *hostname;

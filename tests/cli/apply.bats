@@ -303,3 +303,23 @@ hint: name it by a path where it has no map, or give no new map: it keeps the on
 	quietly idmount apply - /mnt/dst <<<'[{"Type": "bind", "Source": "mapped", "Options": ["rbind"]}]'
 	same 'owner' 6:7 "$(owner dst/etc/one)"
 }
+
+@test "--dry-run: the list is read, its binds are mapped, and nothing is mounted" {
+	prints 'dst: can be mounted; nothing was, because of --dry-run' \
+		idmount apply --dry-run --mkdir -m 0:100000:65536 --journal journal list.json dst
+	fails 1 'idmount: apply: no: open tree: No such file or directory' idmount apply --dry-run - dst <<<'[
+		{"type": "bind", "source": "/mnt/l1"},
+		{"type": "bind", "source": "no", "target": "/etc"}]'
+	run -1 --separate-stderr idmount apply --dry-run - dst <<<'[{"type": "bind"'
+	[[ $stderr == 'idmount: apply: standard input: '* ]]
+	same 'everything' "$all_before" "$(everything)"
+}
+
+@test "-v: each step on standard error" {
+	run -0 --separate-stderr idmount apply -v - dst <<<'[{"type": "bind", "source": "/mnt/l1"}]'
+	same 'steps' "idmount: apply: idmount $(idmount --version | cut -d' ' -f2), Linux $(uname -r), user 0
+idmount: apply: map: none
+idmount: apply: read standard input: 1 mounts
+idmount: apply: attached the tree of them at dst" "$stderr"
+	idmount umount dst
+}

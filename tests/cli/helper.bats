@@ -244,7 +244,8 @@ $some_can" mount -T fstab /mnt/dst
 
 	noting idmap map=1000:2000:5+5:6
 	for map in map=5:6+1000:2000:5 map=1000:2000,map=1001:2001:4,map=b:5:6 'map="u:1000:2000:5,g:1000:2000:5,5:6"'; do
-		prints 'mount.idmap: /mnt/dst: already mounted' mount -v -t idmap -o "$map" src dst
+		run -0 --separate-stderr mount -v -t idmap -o "$map" src dst
+		same 'standard output' 'mount.idmap: /mnt/dst: already mounted' "$output"
 	done
 	mounted 2000:2000
 
@@ -277,7 +278,14 @@ $some_can" mount -T fstab /mnt/dst
 }
 
 @test "-v: prints what was done" {
-	prints 'mount.idmap: /mnt/src mounted on /mnt/dst' mount -v -t idmap -o map=1000:2000,nosuid,nodev src dst
+	run -0 --separate-stderr mount -v -t idmap -o map=1000:2000,nosuid,nodev src dst
+	same 'standard output' 'mount.idmap: /mnt/src mounted on /mnt/dst' "$output"
+	same 'steps' "mount.idmap: idmount $(idmount --version | cut -d' ' -f2), Linux $(uname -r), user 0
+mount.idmap: map: 1000:2000:1
+mount.idmap: source /mnt/src: / of work (tmpfs), at /mnt, rw,relatime,private
+mount.idmap: made a user namespace with this map
+mount.idmap: copied /mnt/src, and mapped the copy
+mount.idmap: attached the copy at /mnt/dst" "$stderr"
 	mounted 2000:2000
 }
 

@@ -1148,3 +1148,62 @@ hint: /proc/self/uid_map lists those that exist' in_pieces "$IDMOUNT" mount -m 0
 		echo $(stat -c %u:%g dst/*)' "$MOUNT_IDMAP"
 	prints '0:0:65537' in_pieces "$IDMOUNT" map -m 0:0 --keep-rest --format text
 }
+
+# ---- --dry-run and -v ----
+
+# tried EXPECTED COMMAND...: --dry-run succeeds, prints that, and changes nothing.
+tried()
+{
+	local before
+
+	before=$(state)
+	run --separate-stderr "${@:2}"
+	same 'exit status' 0 "$status"
+	same 'standard output' "$1" "$output"
+	same 'what is there' "$before" "$(state)"
+}
+
+@test "--dry-run: all but the mount" {
+	local known='can be mounted; nothing was, because of --dry-run'
+
+	mkdir box box/inside src/below
+	mount -t tmpfs below src/below
+	mount -t tmpfs old box/inside
+	tried "dst: $known" idmount mount --dry-run -m 0:100000:65536 src dst
+	tried "dst: $known" idmount mount --dry-run -R -m 0:0 -o ro,noexec src dst
+	tried "box/inside: $known" idmount mount --dry-run --replace -m 0:0 src box/inside
+	tried "/inside: $known" idmount mount --dry-run --root box -m 0:0 src /inside
+	tried "/new/deep: $known" idmount mount --dry-run --mkdir --root box -m 0:0 src /new/deep
+	tried "new: $known" idmount mount --dry-run --mkdir -m 0:0 src new
+	tried "dst: $known" idmount mount --dry-run --mkdir -m 0:0 src dst
+	mount --make-shared dst 2>/dev/null || mount --bind --make-shared dst dst
+	tried "dst: $known" idmount mount --dry-run -m 0:0 src dst
+	refused 1 'idmount: mount: missing: open target: the target does not exist
+hint: create it first, or ask for it (--mkdir)' idmount mount --dry-run -m 0:0 src missing
+	refused 1 'idmount: mount: missing: open tree: No such file or directory' idmount mount --dry-run -m 0:0 missing dst
+	refused 1 "idmount: mount: /proc: map tree: the filesystem (proc) cannot be ID-mapped
+$some_can" idmount mount --dry-run -m 0:0 /proc dst
+	refused 2 'idmount: mount: u:1:3:1: add to map: overlaps u:1:2:1: both have the disk ID 1' \
+		idmount mount --dry-run -m 1:2,1:3 src dst
+	umount dst
+}
+
+@test "-v: each step on standard error" {
+	local steps=(
+		"idmount: mount: idmount $(idmount --version | cut -d' ' -f2), Linux $(uname -r), user 0"
+		'idmount: mount: map: 0:0:1'
+		'idmount: mount: source src: /src of work (tmpfs), at /mnt/src, rw,relatime,private'
+		'idmount: mount: made a user namespace with this map'
+		'idmount: mount: copied src, and mapped the copy'
+		'idmount: mount: attached the copy at dst'
+	)
+	mount --bind src src
+	fails 0 "$(printf '%s\n' "${steps[@]}")" idmount mount -v -m 0:0 src dst
+	umount dst
+	fails 0 "$(printf '%s\n' "${steps[@]}")" idmount mount --verbose -m 0:0 src dst
+	umount dst
+	# A failure follows the last step that was done.
+	fails 1 "$(printf '%s\n' "${steps[@]::5}" 'idmount: mount: src/../no: open target: the target does not exist' \
+		'hint: create it first, or ask for it (--mkdir)')" idmount mount -v -m 0:0 src src/../no
+	umount src
+}

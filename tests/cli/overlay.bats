@@ -200,3 +200,29 @@ hint: name it by a path where it has no map, or give no new map: it keeps the on
 	quietly idmount overlay -L l2:l1 -m 0:100000:65536 dst
 	same 'owner' 100033:100044 "$(owner dst/two)"
 }
+
+@test "--dry-run: the layers are mapped, and nothing is mounted or written" {
+	local before known='dst: can be mounted; nothing was, because of --dry-run'
+
+	before=$(state)
+	prints "$known" overlay --dry-run
+	prints "$known" overlay --dry-run -U up -W work --upper-ids disk
+	prints 'new: can be mounted; nothing was, because of --dry-run' \
+		idmount overlay --dry-run -L l1 -L l2 --mkdir new
+	fails 1 "$idmount_overlay no: open directory: No such file or directory" overlay --dry-run -U up -W no
+	fails 1 "$idmount_overlay no: open tree: No such file or directory" \
+		idmount overlay --dry-run -L l1:no -U up -W work -m 0:1 dst
+	fails 1 "$idmount_overlay no: open target: the target does not exist
+hint: create it first, or ask for it (--mkdir)" idmount overlay --dry-run -L l1:l2 no
+	same 'what is there' "$before" "$(state)"
+}
+
+@test "-v: each step on standard error" {
+	fails 0 "idmount: overlay: idmount $(idmount --version | cut -d' ' -f2), Linux $(uname -r), user 0
+idmount: overlay: map: 0:100000:65536
+idmount: overlay: layer l2: / of work (tmpfs), at /mnt, rw,relatime,private
+idmount: overlay: layer l1: / of work (tmpfs), at /mnt, rw,relatime,private
+idmount: overlay: made the overlay of 2 lower layers
+idmount: overlay: attached it at dst" overlay -v
+	undo
+}

@@ -842,3 +842,30 @@ $hint" idmount check fuse
 $hint" idmount overlay -L fuse -L src src
 	umount dst fuse
 }
+
+@test "--dry-run: everything is checked, and nothing is started or written" {
+	local before known=': can be started; it was not, because of --dry-run'
+
+	mkdir up work
+	before=$(everything)
+	prints "touch$known" inside --dry-run -- touch /x
+	prints "sh$known" inside --dry-run --ephemeral --bind src:/new/place --user mail -- sh
+	prints "sh$known" idmount run --dry-run -L root -U up -W work -m 0:100000:65536 -- sh
+	same 'everything' "$before" "$(everything)"
+	[[ ! -e root/x && ! -e root/new ]]
+	fails 125 'idmount: run: no: open directory: No such file or directory' \
+		idmount run --dry-run -L root -U up -W no -m 0:100000:65536 -- sh
+	fails 125 'idmount: run: no: open tree: No such file or directory' inside --dry-run --bind no:/x -- sh
+	run -125 --separate-stderr inside --dry-run --user no-such-user -- sh
+	[[ $stderr == *no-such-user* ]]
+	make_joe
+	run -0 --separate-stderr "${joe[@]}" run --dry-run --rootfs root -- sh
+	same 'standard output' "sh$known" "$output"
+}
+
+@test "-v: steps on standard error" {
+	run -0 --separate-stderr inside -v -- true
+	same 'steps' "idmount: run: idmount $(idmount --version | cut -d' ' -f2), Linux $(uname -r), user 0
+idmount: run: map: 0:100000:65536
+idmount: run: made the root filesystem and the user namespace" "$stderr"
+}

@@ -120,6 +120,15 @@ static size_t check_messages(char *text, const char *name)
 	return n;
 }
 
+/* -v, also among other letters, or --verbose: as many lines as steps. */
+static bool may_report_steps(char **argv)
+{
+	for (; *argv; argv++)
+		if (**argv == '-' && strchr(*argv, 'v'))
+			return true;
+	return false;
+}
+
 int run_main(int (*program)(int argc, char **argv), const char *name, size_t most, int argc, char **argv)
 {
 	FILE *error = stderr, *output = stdout, *said, *printed;
@@ -130,6 +139,8 @@ int run_main(int (*program)(int argc, char **argv), const char *name, size_t mos
 	said = stderr = open_memstream(&messages, &size);
 	printed = stdout = open_memstream(&text, &length);
 	CHECK(said && printed);
+	if (may_report_steps(argv))
+		most = SIZE_MAX;
 	optind = 0; /* forgets the state of the previous line */
 	status = program(argc, argv);
 	stderr = error;

@@ -11,8 +11,8 @@ void free_arguments(char **argv);
 
 /*
  * Runs a main() with the arguments. Its standard error has to be whole lines of printable text, at most
- * `most` of them. Each line begins with `name`, or is a hint. With a status other than 0 the program has
- * to print a message. Returns the status.
+ * `most` of them, except for steps of -v. Each line begins with `name`, or is a hint. With a status
+ * other than 0 the program has to print a message. Returns the status.
  */
 int run_main(int (*program)(int argc, char **argv), const char *name, size_t most, int argc,
 	     char **argv);
