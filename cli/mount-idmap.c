@@ -21,10 +21,9 @@
 #include <linux/stat.h> /* musl before 1.2.5 has no statx(2) */
 #endif
 
+#include "cli/common/fstab-options.h"
 #include "cli/common/option-names.h"
-#include "cli/common/idmap-options.h"
 #include "cli/common/mount.h"
-#include "cli/common/quoted-options.h"
 #include "cli/common/report.h"
 #include "cli/common/standard-fds.h"
 
@@ -32,110 +31,10 @@ enum { MOUNT_USAGE = 1, MOUNT_SYSTEM = 2, MOUNT_FAILED = 32 };
 
 /* The request of the command line. */
 struct helper {
-	struct mount_request mount;
-	struct map_request maps;
+	struct fstab_options options;
 	const char *namespace;
-	bool sloppy, fake, verbose, nofail;
+	bool fake, verbose;
 };
-
-/* Options for mount(8) itself, for systemd and for fstab. */
-static bool is_for_mount(const char *option)
-{
-	static const char *const known[] = {
-		"defaults", "auto",  "noauto",	"user",	 "nouser",  "users",
-		"nousers",  "owner", "noowner", "group", "nogroup", "_netdev",
-	};
-
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (strcmp(known[i], option) == 0)
-			return true;
-	return strncmp(option, "x-", 2) == 0 || strncmp(option, "X-", 2) == 0 ||
-	       strncmp(option, "comment=", 8) == 0;
-}
-
-/* ---- options ---- */
-
-static const char *value_of(const char *option, const char *key)
-{
-	size_t n = strlen(key);
-
-	return strncmp(option, key, n) == 0 && option[n] == '=' ? option + n + 1 : NULL;
-}
-
-/* Sets an option of this helper that accepts no value. Returns false if it is another one. */
-static bool set_own_flag(struct helper *h, const char *option)
-{
-	const struct {
-		const char *name;
-		bool *flag;
-	} flags[] = {
-		{ "recursive", &h->mount.recursive }, { "mkdir", &h->mount.mkdir },
-		{ "replace", &h->mount.replace },     { "nofail", &h->nofail },
-		{ "keep-rest", &h->maps.keep_rest },
-	};
-
-	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
-		if (strcmp(flags[i].name, option) == 0)
-			return *flags[i].flag = true;
-	if (strcmp(option, "remap") != 0 && strcmp(option, "on-top") != 0)
-		return false;
-	h->mount.mapped_flags |= *option == 'r' ? IDM_TREE_REMAP : IDM_TREE_ON_TOP;
-	return true;
-}
-
-static bool set_flag(struct helper *h, const char *option)
-{
-	if (set_own_flag(h, option) || is_for_mount(option))
-		return true;
-	if (strcmp(option, "rw") == 0) /* mount(8) passes "rw" whenever "ro" was not given */
-		return true;
-	/* mount(8) does not pass "suid" and "dev" on. */
-	if (strcmp(option, "allow-suid") == 0 || strcmp(option, "allow-dev") == 0)
-		option += strlen("allow-");
-	return add_mount_option(&h->mount.mount_options, option, strlen(option));
-}
-
-static int report_option(const char *option)
-{
-	char name[32]; /* all known names are shorter */
-	struct helper unused = { 0 };
-	size_t n = strcspn(option, "=");
-
-	snprintf(name, sizeof(name), "%.*s", (int)n, option);
-	if (option[n] && set_flag(&unused, name))
-		return report_wrong_value("", option, strlen(option));
-	return report_usage("%s: unknown option; see mount.idmap(8)", option);
-}
-
-static int parse_helper_option(struct helper *h, const char *option)
-{
-	const char *value;
-
-	if ((value = value_of(option, "map")))
-		return add_map_option(&h->maps, 'm', value);
-	if ((value = value_of(option, "userns")))
-		return add_map_option(&h->maps, OPTION_USERNS, value);
-	if (strcmp(option, "remount") == 0)
-		return report_usage(
-			"remount: an idmap mount cannot be changed; unmount it and mount it again, "
-			"or use \"replace\"");
-	return set_flag(h, option) || h->sloppy ? DONE : report_option(option);
-}
-
-static int parse_helper_options(struct helper *h, char *list)
-{
-	char *option;
-
-	if (!quotes_are_closed(list))
-		return report_usage("-o %s: a quote is not closed", list);
-	while ((option = cut_quoted_option(&list))) {
-		int status = *option ? parse_helper_option(h, option) : DONE;
-
-		if (status != DONE)
-			return status;
-	}
-	return DONE;
-}
 
 /* The options are read twice: -s decides, at any position, about unknown options in -o. */
 static int parse_flags(struct helper *h, int argc, char **argv, bool options)
@@ -150,7 +49,7 @@ static int parse_flags(struct helper *h, int argc, char **argv, bool options)
 	       (letter = getopt_long(argc, argv, "sfnvN:t:o:h", no_longs, NULL)) != -1) {
 		switch (letter) {
 		case 's':
-			h->sloppy = true;
+			h->options.sloppy = true;
 			break;
 		case 'f':
 			h->fake = true;
@@ -168,7 +67,7 @@ static int parse_flags(struct helper *h, int argc, char **argv, bool options)
 			break;
 		case 'o':
 			if (options)
-				status = parse_helper_options(h, optarg);
+				status = parse_fstab_options(&h->options, optarg);
 			break;
 		default:
 			status = report_usage("usage: mount.idmap SOURCE TARGET [-sfnv] [-N NAMESPACE] "
@@ -209,15 +108,10 @@ static int read_helper_arguments(struct helper *h, int argc, char **argv)
 				      "-o map=MAP[,OPTION]...");
 	if (status != DONE)
 		return status;
-	h->mount.source = argv[optind];
-	h->mount.target = argv[optind + 1];
+	h->options.mount.source = argv[optind];
+	h->options.mount.target = argv[optind + 1];
 	status = parse_flags(h, argc, argv, true);
-	if (status == DONE && h->mount.mapped_flags == (IDM_TREE_REMAP | IDM_TREE_ON_TOP))
-		status = report_usage("remap and on-top exclude each other");
-	if (status == DONE)
-		status = complete_map(&h->maps, "-o map=MAP");
-	h->mount.map = h->maps.map;
-	return status;
+	return status == DONE ? complete_fstab_options(&h->options) : status;
 }
 
 /* ---- mounting ---- */
@@ -320,7 +214,7 @@ static int compare_mounted(const struct mount_request *request)
 /* "nofail": a missing source is no failure. */
 static bool may_be_missing(const struct helper *h)
 {
-	return h->nofail && access(h->mount.source, F_OK) < 0 && errno == ENOENT;
+	return h->options.nofail && access(h->options.mount.source, F_OK) < 0 && errno == ENOENT;
 }
 
 static int report_if_verbose(const struct helper *h, const char *path, const char *what)
@@ -342,25 +236,26 @@ static int mount_idmap(struct helper *h)
 			return status;
 	}
 	if (may_be_missing(h))
-		return report_if_verbose(h, h->mount.source,
+		return report_if_verbose(h, h->options.mount.source,
 					 "does not exist, which is no failure (nofail)");
-	mounted = h->mount.replace ? OTHER_MAP : compare_mounted(&h->mount);
+	mounted = h->options.mount.replace ? OTHER_MAP : compare_mounted(&h->options.mount);
 	if (mounted == SAME_MAP)
-		return report_if_verbose(h, h->mount.target, "already mounted");
+		return report_if_verbose(h, h->options.mount.target, "already mounted");
 	if (mounted == UNKNOWN_MAP) {
 		report_failure("%s: already mounted, with a map that cannot be read on this kernel",
-			       h->mount.target);
+			       h->options.mount.target);
 		return MOUNT_FAILED;
 	}
-	status = do_mount(&h->mount);
+	status = do_mount(&h->options.mount);
 	if (status == DONE && h->verbose)
-		print_line("mount.idmap: %s mounted on %s", h->mount.source, h->mount.target);
+		print_line("mount.idmap: %s mounted on %s", h->options.mount.source,
+			   h->options.mount.target);
 	return status == USAGE ? MOUNT_USAGE : status == FAILED ? MOUNT_FAILED : DONE;
 }
 
 int main(int argc, char **argv)
 {
-	struct helper h = { .mount.suid_options = "allow-suid,allow-dev" };
+	struct helper h = { .options.mount.suid_options = "allow-suid,allow-dev" };
 	int status;
 
 	report_as("mount.idmap");
@@ -374,6 +269,6 @@ int main(int argc, char **argv)
 		status = mount_idmap(&h);
 	else
 		status = status == FAILED ? MOUNT_FAILED : MOUNT_USAGE;
-	map_request_free(&h.maps);
+	map_request_free(&h.options.maps);
 	return status;
 }

@@ -219,9 +219,9 @@ names()
 @test "the other words of the mount helper are in its page, and accepted" {
 	local word known
 
-	known=$(sed -nE '/^static bool is_for_mount/,/^}/s/^\t\t"/"/p' cli/mount-idmap.c | tr -cs 'a-z_' '\n' | grep .
-		sed -n '/^static bool set_own_flag/,/^}/p' cli/mount-idmap.c | grep -oE '\{ "[a-z-]+"' | tr -dc 'a-z\n-'
-		sed -nE 's/.*strcmp\(option, "([a-z-]+)"\) == 0.*/\1/p' cli/mount-idmap.c)
+	known=$(sed -nE '/^static bool is_for_mount/,/^}/s/^\t\t"/"/p' cli/common/fstab-options.c | tr -cs 'a-z_' '\n' | grep .
+		sed -n '/^static bool set_own_flag/,/^}/p' cli/common/fstab-options.c | grep -oE '\{ "[a-z-]+"' | tr -dc 'a-z\n-'
+		sed -nE 's/.*strcmp\(option, "([a-z-]+)"\) == 0.*/\1/p' cli/common/fstab-options.c)
 	[[ $known == *nofail* && $known == *replace* ]]
 	for word in $known; do
 		grep -qF -e "*${word/_/\\_}*" "$helper_page"
