@@ -172,7 +172,7 @@ _idmount_options()
 		options='-o --output -n --noheadings -r --raw -u --notruncate --tree --json --all-namespaces'
 		;;
 	check)
-		options='--json --write'
+		options='--json --write --fstab'
 		;;
 	map)
 		options="$map --invert --compose --translate --format"

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "check-fstab.h"
 #include "cli/common/columns.h"
 #include "cli/common/command.h"
 #include "cli/common/option-names.h"
@@ -12,11 +13,14 @@
 #include "cli/common/report.h"
 #include "lib/base/error.h"
 
-enum { OPTION_JSON = LONG_ONLY, OPTION_WRITE };
+enum { OPTION_JSON = LONG_ONLY, OPTION_WRITE, OPTION_FSTAB };
 
 static const struct option_row options[] = {
 	{ OPTION_JSON, "json", NULL, "print a JSON object" },
 	{ OPTION_WRITE, "write", NULL, "also create an invisible file, and compare its IDs" },
+	{ OPTION_FSTAB, "fstab", NULL,
+	  "report faults in the lines for ID-mapped mounts of each FILE\n"
+	  "(/etc/fstab without one; a unit if it ends in .mount)" },
 	{ 0 },
 };
 
@@ -162,11 +166,23 @@ static void begin_report(struct json *json)
 	json_open(json, "paths", '[');
 }
 
+static int check_fstabs(char **file, size_t n)
+{
+	int status = DONE;
+
+	if (!n)
+		return check_fstab("/etc/fstab");
+	for (size_t i = 0; i < n; i++)
+		if (check_fstab(file[i]) != DONE)
+			status = FAILED;
+	return status;
+}
+
 static int run_check(int argc, char **argv)
 {
 	struct arguments a = { .command = &command_check, .argc = argc, .argv = argv };
 	struct json report = { 0 };
-	bool json = false, write = false;
+	bool json = false, write = false, fstab = false;
 	int letter, status = DONE;
 	char **path;
 	size_t n;
@@ -174,10 +190,15 @@ static int run_check(int argc, char **argv)
 	while ((letter = next_command_option(&a)) > 0) {
 		json |= letter == OPTION_JSON;
 		write |= letter == OPTION_WRITE;
+		fstab |= letter == OPTION_FSTAB;
 	}
 	if (letter < 0)
 		return letter == OPTION_HELP ? DONE : USAGE;
 	n = operands(&a, &path);
+	if (fstab && (json || write))
+		return report_usage("--fstab excludes --json and --write");
+	if (fstab)
+		return check_fstabs(path, n);
 	if (write && !n)
 		return report_usage("--write: a PATH is missing");
 	if (json)
@@ -196,7 +217,7 @@ static int run_check(int argc, char **argv)
 
 const struct command command_check = {
 	.name = "check",
-	.operands = "[PATH...]",
+	.operands = "[PATH...|FILE...]",
 	.summary = "report what this kernel supports, and whether PATH can be ID-mapped",
 	.details = details,
 	.options = options,

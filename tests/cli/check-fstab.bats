@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: MIT
+# "idmount check --fstab": faults in fstab and in units of systemd.
+load common
+private_mounts
+
+setup()
+{
+	set_up_mounts
+	mkdir /mnt/disk
+	# Whether systemd runs decides about nofail.
+	mount -t tmpfs run /run
+}
+
+teardown()
+{
+	tear_down_mounts
+}
+
+# faults EXPECTED [NAME]: standard input, as the file fstab or NAME, has these faults alone. Each begins with the
+# number of the line.
+faults()
+{
+	local name=${2:-fstab} expected=
+
+	cat >"$name"
+	[[ ! $1 ]] || expected=$(sed -E "s/^([0-9]+: )/$name:\\1/" <<<"$1")
+	if [[ $expected ]]; then
+		refused 1 "$expected" idmount check --fstab "$name"
+	else
+		quietly idmount check --fstab "$name"
+	fi
+}
+
+@test "lines without a fault" {
+	faults '' <<-'END'
+		# a comment, and an empty line
+
+		UUID=1234  /          ext4   defaults                                 0 1
+		/mnt/src   /mnt/dst   idmap  map=1000:2000,keep-rest,nofail           0 0
+		/mnt/src   /mnt/a\040b  idmap  defaults,map="u:1000:2000,g:0:0",x-systemd.automount,allow-suid  0 0
+		/mnt/src   /mnt/c     none   bind                                     0 0
+		/dev/cdrom /mnt/cd    iso9660  noauto,map=off                         0 0
+		none       none       swap   sw
+		/mnt/dst/inside /mnt/d  idmap  map=u:root:daemon+g:0:0                0 0
+	END
+	printf '/mnt/src /mnt/dst idmap map=0:1' | faults ''
+	faults '' </dev/null
+}
+
+@test "a bind mount with a map" {
+	faults '1: map: mount(8) makes a plain bind mount, in which nothing is mapped; write the type idmap, without bind
+2: map: mount(8) makes a plain bind mount, in which nothing is mapped; write the type idmap, without bind
+3: keep-rest: mount(8) makes a plain bind mount, in which nothing is mapped; write the type idmap, without bind
+4: bind: mount(8) makes a plain mount, in which nothing is mapped; leave it out
+5: rbind: mount(8) makes a plain mount, in which nothing is mapped; leave it out' <<-'END'
+		/mnt/src /mnt/dst none  bind,map=1000:2000    0 0
+		/mnt/src /mnt/dst auto  map="1:2,3:4",rbind   0 0
+		/mnt/src /mnt/dst bind  keep-rest             0 0
+		/mnt/src /mnt/dst idmap bind,map=1000:2000    0 0
+		/mnt/src /mnt/dst idmap map=1000:2000,rbind   0 0
+	END
+	# The kernel maps nothing with the next ones.
+	mount -T fstab /mnt/dst
+	same 'options' 0 "$(grep -c idmapped /proc/self/mountinfo)"
+	umount dst
+}
+
+@test "wrong words, unknown names, and maps that the kernel refuses" {
+	faults '2: foo: unknown option; see mount.idmap(8)
+3: ro: expected no value, got "1"
+4: no-such-user:0: parse map: unknown user "no-such-user"
+5: a map is missing; use -o map=MAP
+6: -o map="1:2: a quote is not closed
+7: check map: the map has no gid entries; the kernel requires both sides
+hint: add one such as g:0:100000:65536, or -o keep-rest to let every gid keep its number
+8: remap and on-top exclude each other
+9: suid: mount(8) does not pass it on; write allow-suid
+10: g:1:2: unknown option; see mount.idmap(8)' <<-'END'
+		# The numbers are those of lines.
+		/mnt/src /mnt/dst idmap map=1:2,foo          0 0
+		/mnt/src /mnt/dst idmap map=1:2,ro=1         0 0
+		/mnt/src /mnt/dst idmap map=no-such-user:0   0 0
+		/mnt/src /mnt/dst idmap defaults             0 0
+		/mnt/src /mnt/dst idmap map="1:2             0 0
+		/mnt/src /mnt/dst idmap map=u:1:2            0 0
+		/mnt/src /mnt/dst idmap map=1:2,remap,on-top 0 0
+		/mnt/src /mnt/dst idmap map=1:2,suid         0 0
+		/mnt/src /mnt/dst idmap map=u:1:2,g:1:2      0 0
+	END
+}
+
+@test "missing sources, with nofail and without" {
+	faults '1: /mnt/no: the source does not exist; create it, or add nofail' <<-'END'
+		/mnt/no /mnt/dst idmap map=1:2        0 0
+		/mnt/no /mnt/dst idmap map=1:2,nofail 0 0
+	END
+	mkdir -p /run/systemd/system
+	cp fstab again
+	faults '1: /mnt/no: the source does not exist; create it, or add nofail
+2: /mnt/no: the source does not exist; systemd does not pass nofail on, so its unit fails at boot' <again
+	faults '1: UUID=1234: expected an absolute path as source; mount a filesystem by a line of its own, and name its directory
+2: src: expected an absolute path as source; mount a filesystem by a line of its own, and name its directory' <<-'END'
+		UUID=1234 /mnt/dst idmap map=1:2 0 0
+		src       /mnt/dst idmap map=1:2 0 0
+	END
+}
+
+@test "sources that come later in the file" {
+	faults '1: /mnt/disk/data: the source is on /mnt/disk, which line 2 mounts later; move that line up
+4: /mnt/a/b: the source is on /mnt/a, which line 5 mounts later; move that line up' <<-'END'
+		/mnt/disk/data /mnt/dst  idmap map=1:2 0 0
+		/dev/sdb1      /mnt/disk ext4  defaults 0 0
+		/mnt/disk/data /mnt/dst  idmap map=1:2 0 0
+		/mnt/a/b       /mnt/c    idmap map=1:2 0 0
+		/mnt/src       /mnt/a    idmap map=1:2 0 0
+		/mnt/src       /         idmap map=1:2 0 0
+		/mnt/src       /mnt/sr   ext4  defaults 0 0
+	END
+	faults '1: /mnt/src: the source is on /mnt/src, which line 2 mounts later; move that line up' <<-'END'
+		/mnt/src /mnt/dst idmap map=1:2 0 0
+		/mnt/src /mnt/src idmap map=1:2 0 0
+	END
+	# The filesystem is mounted, so its content is known.
+	mount -t tmpfs disk disk
+	faults '2: /mnt/disk/data: the source does not exist; create it, or add nofail' <<-'END'
+		disk           /mnt/disk tmpfs defaults 0 0
+		/mnt/disk/data /mnt/dst  idmap map=1:2  0 0
+	END
+	umount disk
+}
+
+@test "filesystems that cannot be mapped" {
+	mount -t ramfs disk disk
+	faults "2: /mnt/disk: map tree: the filesystem (ramfs) cannot be ID-mapped
+hint: use tmpfs (Linux 6.3)
+3: /proc: map tree: the filesystem (proc) cannot be ID-mapped
+$some_can" <<-'END'
+		disk      /mnt/disk ramfs defaults 0 0
+		/mnt/disk /mnt/dst  idmap map=1:2  0 0
+		/proc     /mnt/dst  idmap map=1:2  0 0
+	END
+	umount disk
+	idmount mount -m 0:0 src disk
+	faults '1: /mnt/disk: the source is on a mount that is ID-mapped already; add remap or on-top' <<-'END'
+		/mnt/disk /mnt/dst idmap map=1:2        0 0
+		/mnt/disk /mnt/dst idmap map=1:2,on-top 0 0
+		/mnt/disk /mnt/dst idmap remap,map=1:2  0 0
+	END
+	# It is what the line has mounted.
+	faults '' <<<'/mnt/disk /mnt/disk idmap map=0:0 0 0'
+	# An ordinary user cannot try that.
+	echo '/mnt/src /mnt/dst idmap map=1:2 0 0' >fstab
+	as 4321 "$IDMOUNT" check --fstab fstab
+	umount disk
+}
+
+@test "units of systemd" {
+	faults '6: map: mount(8) makes a plain bind mount, in which nothing is mapped; write the type idmap, without bind' a.mount <<-'END'
+		[Unit]
+		Options=foo
+		[Mount]
+		What=/mnt/src
+		Where=/mnt/dst
+		Options = bind,map=1000:2000
+	END
+	faults '4: foo: unknown option; see mount.idmap(8)' a.mount <<-'END'
+		[Mount]
+		What=/mnt/src
+		Where=/mnt/dst
+		Options=foo,map=1:2
+		Type=idmap
+		[Install]
+		Options=bar
+	END
+	faults '2: a map is missing; use -o map=MAP
+2: /mnt/no: the source does not exist; create it, or add nofail' a.mount <<-'END'
+		[Mount]
+		What=/mnt/no
+		Type=idmap
+	END
+	faults '' a.mount <<-'END'
+		[Mount]
+		What=/mnt/src
+		Options=map=u:1000:2000+g:1000:2000
+		Type=idmap
+	END
+	# systemd replaces this.
+	faults '' a.mount <<-'END'
+		[Mount]
+		What=/mnt/%i
+		Options=map=%i:0
+		Type=idmap
+	END
+	faults '' a.mount </dev/null
+}
+
+@test "several files, standard input, and none" {
+	echo '/mnt/src /mnt/dst idmap map=1:2,foo 0 0' >one
+	echo '/mnt/src /mnt/dst idmap map=1:2 0 0' >$'two\e'
+	printf '\n/mnt/src /mnt/dst idmap map=1:2,bar 0 0' >$'three\e\n:1'
+	fails 1 'one:1: foo: unknown option; see mount.idmap(8)
+idmount: check: missing: read: No such file or directory
+three\033\012:1:2: bar: unknown option; see mount.idmap(8)' \
+		idmount check --fstab one $'two\e' missing $'three\e\n:1'
+	fails 1 'standard input:1: foo: unknown option; see mount.idmap(8)' idmount check --fstab - <one
+	mount --bind one /etc/fstab
+	fails 1 '/etc/fstab:1: foo: unknown option; see mount.idmap(8)' idmount check --fstab
+	umount /etc/fstab
+	fails 2 'idmount: check: --fstab excludes --json and --write' idmount check --fstab --json
+	fails 2 'idmount: check: --fstab excludes --json and --write' idmount check --fstab --write one
+	fails 1 'idmount: check: src: read: Is a directory' idmount check --fstab src
+}
+
+@test "a long line, and bytes that no fstab has" {
+	{
+		printf '/mnt/src /mnt/dst idmap '
+		printf 'map=0:1,ro%.0s' {1..1}
+		printf ',noexec%.0s' {1..3000}
+		printf ',foo 0 0\n/mnt/src\n\0/mnt\n'
+	} | faults '1: foo: unknown option; see mount.idmap(8)'
+	faults '' < <(head -c 100000 /dev/urandom)
+}
