@@ -5,6 +5,7 @@
 #include "config.h"
 #include "idmap.h"
 #include "lib/base/cancel.h"
+#include "lib/base/dlopen-note.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/sys/fail-errno.h"
@@ -25,6 +26,10 @@ static const enum idm_error_step step_subid = IDM_STEP_LOOK_UP_SUBIDS;
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
 #define SUBID_SONAME_MAJOR STRING(SUBID_ABI_MAJOR)
+
+DLOPEN_NOTE(subid_note,
+	    "[{\"feature\":\"subid\",\"description\":\"Maps from ranges of subordinate IDs\","
+	    "\"priority\":\"recommended\",\"soname\":[\"libsubid.so." SUBID_SONAME_MAJOR "\"]}]");
 
 struct subid {
 	__typeof__(&subid_init) init;
