@@ -1768,6 +1768,19 @@ IDM_NONNULL(1, 2)
 int idm_explain(const struct idm_explain_options *facts, struct idm_explain_result *result,
 		struct idm_error *err);
 
+/*
+ * Copies facts that the library provided, to change them and to judge them by idm_explain(). An assignment
+ * is no such copy: the library's struct can be shorter or longer than the program's. Members that one of
+ * them lacks keep the value that they have in `copy`. The copy has the pointers of the facts.
+ *
+ * @facts: idm_explain_info.facts, or another copy
+ * @copy: begins as IDM_EXPLAIN_OPTIONS_INIT; keeps its size
+ *
+ * Thread safety: safe
+ */
+IDM_NONNULL(1, 2)
+void idm_explain_copy(const struct idm_explain_options *facts, struct idm_explain_options *copy);
+
 /* What the library could not see of a place: idm_explain_info.unseen. A verdict without it can be wrong. */
 #define IDM_UNSEEN_OWNER 0x1U             /* an ID on disk: neither the mount nor the kernel shows it */
 #define IDM_UNSEEN_MOUNT 0x2U             /* the mount, but for its attributes */
@@ -1787,9 +1800,10 @@ struct idm_explain_info {
 	size_t size;      /* sizeof(struct idm_explain_info) in the library; see IDM_HAS() */
 	const char *path; /* without symbolic links; from the root or working directory of the process */
 	const struct idm_explain_options *facts; /* access is IDM_ACCESS_EXECUTE on the way, else
-						    IDM_ACCESS_READ; the caller may copy and change them;
-						    directory is NULL on the way, of a mount point, and
-						    of a path that does not end in a name */
+						    IDM_ACCESS_READ; idm_explain_copy() makes a copy that
+						    can be changed; directory is NULL on the way, of a
+						    mount point, and of a path that does not end in a
+						    name */
 	const struct idm_mount_info *mount; /* NULL: IDM_UNSEEN_MOUNT */
 	uint64_t file_capabilities;         /* permitted ones that the file has for a program */
 	uint32_t file_capabilities_root;    /* the root ID of the user namespace that they are for */

@@ -163,10 +163,10 @@ static void print_seen(const struct verdict *v)
 static void print_place(const struct verdict *v)
 {
 	if (!v->place->is_last) {
-		print_inode("way", v->place->path, v->facts.inode);
+		print_inode("way", v->path, v->facts.inode);
 		return;
 	}
-	print_inode("file", v->place->path, v->facts.inode);
+	print_inode("file", v->path, v->facts.inode);
 	print_acl(v->facts.inode);
 	print_mount(v->place);
 	print_seen(v);
@@ -200,7 +200,7 @@ static void add_verdict(struct json *json, const struct verdict *v)
 	bool refused = v->result.errnum != 0;
 
 	json_open(json, NULL, '{');
-	json_add_name(json, "path", v->place->path);
+	json_add_name(json, "path", v->path);
 	json_add_string(json, "access", access_word(v->facts.access, S_ISDIR(v->facts.inode->mode)));
 	json_add_bool(json, "allowed", !refused);
 	json_add_string(json, "errno", refused ? idm_errno_name(v->result.errnum) : NULL);
@@ -303,13 +303,13 @@ struct visit {
 /* The IDs that the mount shows are those of any access, and of a symbolic link those of any file. */
 static int show_place(struct request *request, struct verdict *v, struct idm_error *err)
 {
-	struct idm_explain_inode inode = *v->facts.inode;
+	struct idm_explain_inode inode = IDM_EXPLAIN_INODE_INIT;
 	struct idm_explain_options facts = v->facts;
 	int r;
 
-	inode.size = sizeof(inode);
-	if (S_ISLNK(inode.mode))
-		inode.mode = S_IFREG | (inode.mode & 07777);
+	inode.mode = S_IFREG;
+	inode.uid = v->facts.inode->uid;
+	inode.gid = v->facts.inode->gid;
 	facts.inode = &inode;
 	v->result = (struct idm_explain_result)IDM_EXPLAIN_RESULT_INIT;
 	r = idm_explain(&facts, &v->result, err);
@@ -326,9 +326,14 @@ static int explain_step(const struct idm_explain_info *place, void *data)
 {
 	const struct visit *visit = data;
 	struct request *request = visit->request;
-	struct verdict v = { .place = place, .facts = *place->facts, .pid = request->pid };
-	int r = request->as_json ? 0 : show_place(request, &v, visit->err);
+	struct verdict v = { .place = place,
+			     .path = place->path,
+			     .facts = IDM_EXPLAIN_OPTIONS_INIT,
+			     .pid = request->pid };
+	int r;
 
+	idm_explain_copy(place->facts, &v.facts);
+	r = request->as_json ? 0 : show_place(request, &v, visit->err);
 	request->unseen |= place->unseen;
 	if (r == 0)
 		r = place->is_last ? judge_last(request, &v, visit->err)

@@ -61,7 +61,7 @@ size_t parent_length(const char *path)
 /* The path of the inode that the rule is about, as the caller reaches it. */
 static bool write_path(const struct verdict *v, char *word, size_t size)
 {
-	const char *path = v->place->path;
+	const char *path = v->path;
 	size_t n = v->result.on_directory ? parent_length(path) : strlen(path);
 	char whole[VERDICT_TEXT];
 

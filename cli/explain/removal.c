@@ -43,7 +43,7 @@ bool refuse_last_name(const char *path, struct verdict *v)
 		refuse_removal(v, EINVAL, "the path ends in .");
 	else if (ends_in(path, n, ".."))
 		refuse_removal(v, ENOTEMPTY, "the path ends in ..");
-	else if (!n || strcmp(v->place->path, "/") == 0)
+	else if (!n || strcmp(v->path, "/") == 0)
 		refuse_removal(v, EBUSY, "it is the root directory");
 	else
 		return false;
@@ -84,18 +84,16 @@ static int judge_covered(const struct idm_explain_info *directory, void *data)
 	const struct covered *covered = data;
 	const struct idm_explain_options *facts = directory->facts;
 	struct idm_explain_inode file = IDM_EXPLAIN_INODE_INIT;
-	struct idm_explain_info place = *directory;
 	struct verdict v = *covered->mount_point;
 	int r;
 
 	if (!directory->is_last)
 		return 0;
-	place.path = v.place->path;
 	file.mode = S_IFDIR;
 	file.uid = find_own_id(facts, IDM_UID, facts->fsuid, facts->inode->uid);
 	file.gid = find_own_id(facts, IDM_GID, facts->fsgid, facts->inode->gid);
-	v.place = &place;
-	v.facts = *facts;
+	v.place = directory;
+	idm_explain_copy(facts, &v.facts);
 	v.facts.access = IDM_ACCESS_UNLINK;
 	v.facts.inode = &file;
 	v.facts.directory = facts->inode;
@@ -112,9 +110,9 @@ int judge_mount_point(const struct verdict *v, int (*report)(const struct verdic
 		      void *data, struct idm_error *err)
 {
 	struct covered covered = { v, report, data, err };
-	int n = (int)parent_length(v->place->path);
+	int n = (int)parent_length(v->path);
 	char parent[PATH_MAX + 1]; /* with one byte too many, the library fails with ENAMETOOLONG */
 
-	snprintf(parent, sizeof(parent), "%.*s", n ? n : 1, n ? v->place->path : ".");
+	snprintf(parent, sizeof(parent), "%.*s", n ? n : 1, n ? v->path : ".");
 	return idm_explain_path(v->pid, parent, 0, judge_covered, &covered, err);
 }

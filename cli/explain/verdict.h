@@ -9,7 +9,8 @@
 #include "idmount.h"
 
 struct verdict {
-	const struct idm_explain_info *place;
+	const struct idm_explain_info *place; /* of which the facts are */
+	const char *path;
 	struct idm_explain_options facts; /* those of the place, with the access */
 	struct idm_explain_result result; /* errnum is 0 if the access is allowed */
 	const char *reason;		  /* of a refusal without a rule; NULL: a rule refuses */

@@ -159,3 +159,11 @@ int idm_explain(const struct idm_explain_options *facts, struct idm_explain_resu
 	memcpy(result, &verdict, size < sizeof(verdict) ? size : sizeof(verdict));
 	return 0;
 }
+
+void idm_explain_copy(const struct idm_explain_options *facts, struct idm_explain_options *copy)
+{
+	size_t size = copy->size;
+
+	memcpy(copy, facts, size < facts->size ? size : facts->size);
+	copy->size = size;
+}

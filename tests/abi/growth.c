@@ -332,6 +332,40 @@ TEST(elements_without_a_size_are_a_mistake)
 			     "expected sizeof(struct idm_child_mount) in mount_size");
 }
 
+/* ---- structs that the library provides, and that a program copies ---- */
+
+/* The struct of a newer header, or of a newer library. */
+struct longer_facts {
+	struct idm_explain_options known;
+	unsigned char more[16];
+};
+
+TEST(facts_are_copied_between_structs_of_different_sizes)
+{
+	struct longer_facts longer = { .known = IDM_EXPLAIN_OPTIONS_INIT };
+	struct idm_explain_options given = IDM_EXPLAIN_OPTIONS_INIT, copy = IDM_EXPLAIN_OPTIONS_INIT;
+
+	given.fsuid = 1000;
+	given.fs_readonly = true;
+	longer.known.size = sizeof(longer);
+	memset(longer.more, 7, sizeof(longer.more));
+	idm_explain_copy(&given, &longer.known);
+	assert_int_equal(longer.known.size, sizeof(longer));
+	assert_int_equal(longer.known.fsuid, 1000);
+	assert_true(longer.known.fs_readonly);
+	assert_int_equal(longer.more[0], 7);
+	idm_explain_copy(&longer.known, &copy);
+	assert_int_equal(copy.size, sizeof(copy));
+	assert_int_equal(copy.fsuid, 1000);
+	/* A shorter struct, as of an older program, keeps what is behind its end. */
+	copy = (struct idm_explain_options)IDM_EXPLAIN_OPTIONS_INIT;
+	copy.size = offsetof(struct idm_explain_options, new_uid);
+	idm_explain_copy(&given, &copy);
+	assert_int_equal(copy.size, offsetof(struct idm_explain_options, new_uid));
+	assert_int_equal(copy.fsuid, 1000);
+	assert_false(copy.fs_readonly);
+}
+
 /* ---- all of them ---- */
 
 static const struct growing *find(const char *name)

@@ -147,7 +147,10 @@ static void of_mounts(const struct idm_map *map)
 
 static int stop_at_once(const struct idm_explain_info *place, void *data)
 {
-	*(unsigned int *)data = place->facts->inode->mode >> 12;
+	struct idm_explain_options facts = IDM_EXPLAIN_OPTIONS_INIT;
+
+	idm_explain_copy(place->facts, &facts);
+	*(unsigned int *)data = facts.inode->mode >> 12;
 	return 1;
 }
 

@@ -27,7 +27,7 @@ compare() { # NUMBER WHAT NAMES OTHER-WHAT NAMES
 }
 
 # These neither block nor allocate.
-pure='idm_error_part idm_error_step_text idm_explain idm_map_check idm_map_entries idm_map_equal idm_map_print idm_map_to_disk idm_map_to_seen idm_reaper_fd idm_version'
+pure='idm_error_part idm_error_step_text idm_explain idm_explain_copy idm_map_check idm_map_entries idm_map_equal idm_map_print idm_map_to_disk idm_map_to_seen idm_reaper_fd idm_version'
 holding=$(awk '
   /^[a-z].*[ *]idm_[a-z_]+\(/ { match($0, /idm_[a-z_]+\(/); name = substr($0, RSTART, RLENGTH - 1) }
   /^\{/ { first = 1; next }

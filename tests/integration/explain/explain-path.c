@@ -281,9 +281,10 @@ struct verdict {
 static int judge_place(const struct idm_explain_info *place, void *data)
 {
 	struct verdict *v = data;
-	struct idm_explain_options facts = *place->facts;
+	struct idm_explain_options facts = IDM_EXPLAIN_OPTIONS_INIT;
 	struct idm_error err;
 
+	idm_explain_copy(place->facts, &facts);
 	assert_int_equal(place->size, sizeof(*place));
 	v->places++;
 	v->unseen |= place->unseen;
