@@ -178,7 +178,7 @@ _idmount_options()
 		options="$map --invert --compose --translate --format"
 		;;
 	explain)
-		options='--pid --read --write --exec --create --unlink --chmod --chown --json'
+		options='--pid --container --user --userns --read --write --exec --create --unlink --chmod --chown --json'
 		;;
 	overlay)
 		options="$map -L --lower -U --upper -W --work --upper-ids -o --options --mkdir $trial"

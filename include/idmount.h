@@ -1805,6 +1805,7 @@ struct idm_explain_info {
 						    mount point, and of a path that does not end in a
 						    name */
 	const struct idm_mount_info *mount; /* NULL: IDM_UNSEEN_MOUNT */
+	uint64_t bounding_set;              /* capabilities that a program of the process can get at most */
 	uint64_t file_capabilities;         /* permitted ones that the file has for a program */
 	uint32_t file_capabilities_root;    /* the root ID of the user namespace that they are for */
 	uint32_t unseen;                    /* IDM_UNSEEN_* */

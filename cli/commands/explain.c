@@ -14,6 +14,9 @@
 
 enum {
 	OPTION_PID = LONG_ONLY,
+	OPTION_CONTAINER,
+	OPTION_USER,
+	OPTION_USERNS,
 	OPTION_READ,
 	OPTION_WRITE,
 	OPTION_EXEC,
@@ -26,6 +29,9 @@ enum {
 
 static const struct option_row options[] = {
 	{ OPTION_PID, "pid", "PID", "the process; without it, this one" },
+	{ OPTION_CONTAINER, "container", "ID", "the first process of the container" },
+	{ OPTION_USER, "user", "USER[:GROUP]", "with the credentials of that user" },
+	{ OPTION_USERNS, "userns", "PID", "in the user namespace of that process" },
 	{ OPTION_READ, "read", NULL, "open PATH to read" },
 	{ OPTION_WRITE, "write", NULL, "open PATH to write" },
 	{ OPTION_EXEC, "exec", NULL, "execute PATH; of a directory, search it" },
@@ -44,7 +50,7 @@ static const char details[] =
 	"the common ones are shown. Exit status: 1 if an access in the options is refused.\n";
 
 struct request {
-	pid_t pid;
+	struct subject subject;
 	unsigned int accesses; /* 1 << IDM_ACCESS_*; 0: the common ones */
 	uint32_t new_uid, new_gid;
 	bool as_json;
@@ -261,7 +267,7 @@ static int judge_removal(struct request *request, struct verdict *v, struct idm_
 	return idm_fail(err, -EINVAL, IDM_STEP_EXPLAIN, NULL, "expected a path that ends in a name");
 }
 
-static int judge_access(struct request *request, struct verdict *v, struct idm_error *err)
+static int judge_last_access(struct request *request, struct verdict *v, struct idm_error *err)
 {
 	uint32_t mode = v->facts.inode->mode;
 
@@ -286,7 +292,7 @@ static int judge_last(struct request *request, struct verdict *v, struct idm_err
 		if (!(accesses >> access & 1))
 			continue;
 		v->facts.access = access;
-		r = judge_access(request, v, err);
+		r = judge_last_access(request, v, err);
 		if (r < 0)
 			return r;
 	}
@@ -329,12 +335,15 @@ static int explain_step(const struct idm_explain_info *place, void *data)
 	struct verdict v = { .place = place,
 			     .path = place->path,
 			     .facts = IDM_EXPLAIN_OPTIONS_INIT,
-			     .pid = request->pid };
+			     .subject = &request->subject };
+	uint32_t unseen = 0;
 	int r;
 
 	idm_explain_copy(place->facts, &v.facts);
-	r = request->as_json ? 0 : show_place(request, &v, visit->err);
-	request->unseen |= place->unseen;
+	r = add_subject(&request->subject, place, &v.facts, &unseen, visit->err);
+	if (r == 0 && !request->as_json)
+		r = show_place(request, &v, visit->err);
+	request->unseen |= unseen;
 	if (r == 0)
 		r = place->is_last ? judge_last(request, &v, visit->err)
 				   : find_verdict(request, &v, visit->err);
@@ -376,7 +385,7 @@ static int explain_one(struct request *request, const char *path)
 	} else {
 		print_line("%s", path);
 	}
-	r = idm_explain_path(request->pid, path,
+	r = idm_explain_path(request->subject.pid, path,
 			     request->accesses == 1U << IDM_ACCESS_UNLINK ? IDM_EXPLAIN_NOFOLLOW : 0,
 			     explain_step, &visit, &err);
 	if (request->as_json)
@@ -389,54 +398,50 @@ static int explain_one(struct request *request, const char *path)
 
 /* ---- the command line ---- */
 
-static bool parse_number(const char *text, char end, uint32_t *number, const char **rest)
-{
-	unsigned long value;
-	char *after;
-
-	errno = 0;
-	value = strtoul(text, &after, 10);
-	if (*text < '0' || *text > '9' || errno || value >= IDM_EXPLAIN_NO_ID ||
-	    (*after && *after != end))
-		return false;
-	*number = (uint32_t)value;
-	*rest = *after ? after + 1 : after;
-	return true;
-}
-
 static int parse_owner(struct request *request, const char *text)
 {
 	const char *rest = text;
 
-	if (*text != ':' && !parse_number(text, ':', &request->new_uid, &rest))
+	if (*text != ':' && !parse_id_until(text, ':', &request->new_uid, &rest))
 		return report_usage("--chown: %s: expected UID, UID:GID or :GID", text);
 	if (*text == ':')
 		rest = text + 1;
-	if ((*rest || *text == ':') && !parse_number(rest, '\0', &request->new_gid, &rest))
+	if ((*rest || *text == ':') && !parse_id_until(rest, '\0', &request->new_gid, &rest))
 		return report_usage("--chown: %s: expected UID, UID:GID or :GID", text);
 	return DONE;
 }
 
-static int parse_pid(struct request *request, const char *text)
+static int parse_process(const char *option, const char *text, pid_t *pid)
 {
 	uint32_t number;
 	const char *rest;
 
-	if (!parse_number(text, '\0', &number, &rest) || !number || number > INT32_MAX)
-		return report_usage("--pid: %s: expected a process number", text);
-	request->pid = (pid_t)number;
+	if (!parse_id_until(text, '\0', &number, &rest) || !number || number > INT32_MAX)
+		return report_usage("--%s: %s: expected a process number", option, text);
+	*pid = (pid_t)number;
 	return DONE;
 }
 
 static int read_option(struct request *request, int letter, const char *value)
 {
-	if (letter == OPTION_PID)
-		return parse_pid(request, value);
-	if (letter == OPTION_JSON)
+	switch (letter) {
+	case OPTION_PID:
+		return parse_process("pid", value, &request->subject.pid);
+	case OPTION_USERNS:
+		return parse_process("userns", value, &request->subject.userns_pid);
+	case OPTION_CONTAINER:
+		request->subject.container = value;
+		return DONE;
+	case OPTION_USER:
+		request->subject.user = value;
+		return DONE;
+	case OPTION_JSON:
 		request->as_json = true;
-	else
+		return DONE;
+	default:
 		request->accesses |= 1U << (letter - OPTION_READ + IDM_ACCESS_READ);
-	return letter == OPTION_CHOWN ? parse_owner(request, value) : DONE;
+		return letter == OPTION_CHOWN ? parse_owner(request, value) : DONE;
+	}
 }
 
 static int explain_all(struct request *request, char *const *paths, size_t n)
@@ -458,7 +463,7 @@ static int run_explain(int argc, char **argv)
 	struct arguments a = { .command = &command_explain, .argc = argc, .argv = argv };
 	struct request request = { .new_uid = IDM_EXPLAIN_NO_ID, .new_gid = IDM_EXPLAIN_NO_ID };
 	char **paths;
-	int letter;
+	int letter, status;
 	size_t n;
 
 	while ((letter = next_command_option(&a)) > 0)
@@ -467,7 +472,13 @@ static int run_explain(int argc, char **argv)
 	if (letter < 0)
 		return letter == OPTION_HELP ? DONE : USAGE;
 	n = operands(&a, &paths);
-	return n ? explain_all(&request, paths, n) : report_operands(&a, "PATH");
+	if (!n)
+		return report_operands(&a, "PATH");
+	status = prepare_subject(&request.subject);
+	if (status == DONE)
+		status = explain_all(&request, paths, n);
+	free_subject(&request.subject);
+	return status;
 }
 
 const struct command command_explain = {

@@ -67,10 +67,10 @@ static bool write_path(const struct verdict *v, char *word, size_t size)
 
 	if (!n)
 		path = ".", n = 1;
-	if (v->pid && !write_cure(whole, sizeof(whole), "/proc/%d/%s%.*s", (int)v->pid,
-				  *path == '/' ? "root" : "cwd/", (int)n, path))
+	if (v->subject->pid && !write_cure(whole, sizeof(whole), "/proc/%d/%s%.*s", (int)v->subject->pid,
+					   *path == '/' ? "root" : "cwd/", (int)n, path))
 		return false;
-	if (!v->pid && !write_cure(whole, sizeof(whole), "%.*s", (int)n, path))
+	if (!v->subject->pid && !write_cure(whole, sizeof(whole), "%.*s", (int)n, path))
 		return false;
 	return quote_word(whole, word, size);
 }
@@ -95,8 +95,8 @@ static bool remount(const struct verdict *v, const char *options, char *text, si
 
 	if (!has_target(v) || !quote_word(v->place->mount->target, target, sizeof(target)))
 		return false;
-	if (v->pid)
-		snprintf(enter, sizeof(enter), "nsenter --target %d --mount ", (int)v->pid);
+	if (v->subject->pid)
+		snprintf(enter, sizeof(enter), "nsenter --target %d --mount ", (int)v->subject->pid);
 	return write_cure(text, size, "%smount -o remount,%s %s", enter, options, target);
 }
 
@@ -151,7 +151,7 @@ static bool change_map(const struct verdict *v, char *text, size_t size)
 	struct idm_map *map;
 	bool helps;
 
-	if (v->pid || !has_target(v) || !v->facts.mount_map || v->result.on_directory ||
+	if (v->subject->pid || !has_target(v) || !v->facts.mount_map || v->result.on_directory ||
 	    v->facts.access == IDM_ACCESS_CHOWN || idm_map_copy(v->facts.mount_map, &map) < 0)
 		return false;
 	helps = add_entries(v, map) && map_helps(v, map) && write_remap(v, map, text, size);

@@ -85,15 +85,19 @@ static int judge_covered(const struct idm_explain_info *directory, void *data)
 	const struct idm_explain_options *facts = directory->facts;
 	struct idm_explain_inode file = IDM_EXPLAIN_INODE_INIT;
 	struct verdict v = *covered->mount_point;
+	uint32_t unseen;
 	int r;
 
 	if (!directory->is_last)
 		return 0;
-	file.mode = S_IFDIR;
-	file.uid = find_own_id(facts, IDM_UID, facts->fsuid, facts->inode->uid);
-	file.gid = find_own_id(facts, IDM_GID, facts->fsgid, facts->inode->gid);
-	v.place = directory;
 	idm_explain_copy(facts, &v.facts);
+	r = add_subject(v.subject, directory, &v.facts, &unseen, covered->err);
+	if (r < 0)
+		return r;
+	file.mode = S_IFDIR;
+	file.uid = find_own_id(&v.facts, IDM_UID, v.facts.fsuid, facts->inode->uid);
+	file.gid = find_own_id(&v.facts, IDM_GID, v.facts.fsgid, facts->inode->gid);
+	v.place = directory;
 	v.facts.access = IDM_ACCESS_UNLINK;
 	v.facts.inode = &file;
 	v.facts.directory = facts->inode;
@@ -114,5 +118,5 @@ int judge_mount_point(const struct verdict *v, int (*report)(const struct verdic
 	char parent[PATH_MAX + 1]; /* with one byte too many, the library fails with ENAMETOOLONG */
 
 	snprintf(parent, sizeof(parent), "%.*s", n ? n : 1, n ? v->path : ".");
-	return idm_explain_path(v->pid, parent, 0, judge_covered, &covered, err);
+	return idm_explain_path(v->subject->pid, parent, 0, judge_covered, &covered, err);
 }

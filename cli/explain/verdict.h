@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "idmount.h"
+#include "subject.h"
 
 struct verdict {
 	const struct idm_explain_info *place; /* of which the facts are */
@@ -14,7 +14,7 @@ struct verdict {
 	struct idm_explain_options facts; /* those of the place, with the access */
 	struct idm_explain_result result; /* errnum is 0 if the access is allowed */
 	const char *reason;		  /* of a refusal without a rule; NULL: a rule refuses */
-	pid_t pid;			  /* 0: the caller */
+	const struct subject *subject;
 };
 
 #define VERDICT_TEXT 512

@@ -60,6 +60,7 @@ static int pass_place(struct explained_path *e, const struct idm_mount_facts *mo
 		.path = e->place->path,
 		.facts = &facts,
 		.mount = mount->info,
+		.bounding_set = e->process.bounding_set,
 		.fd = e->place->fd,
 		.unseen = e->process.unseen | mount->unseen | e->inode.unseen,
 		.is_last = e->place->is_last,

@@ -47,16 +47,18 @@ static int add_groups(struct idm_process_facts *process, const char *line)
 static int parse_credentials(struct idm_process_facts *process, const char *text)
 {
 	unsigned int uid, gid;
-	unsigned long long capabilities;
+	unsigned long long capabilities, bounding_set;
 
 	/* The last of four is the ID for filesystems. */
 	if (sscanf(idm_procfs_find_line(text, "\nUid:"), "%*u %*u %*u %u", &uid) != 1 ||
 	    sscanf(idm_procfs_find_line(text, "\nGid:"), "%*u %*u %*u %u", &gid) != 1 ||
-	    sscanf(idm_procfs_find_line(text, "\nCapEff:"), "%llx", &capabilities) != 1)
+	    sscanf(idm_procfs_find_line(text, "\nCapEff:"), "%llx", &capabilities) != 1 ||
+	    sscanf(idm_procfs_find_line(text, "\nCapBnd:"), "%llx", &bounding_set) != 1)
 		return -EIO;
 	process->fsuid = uid;
 	process->fsgid = gid;
 	process->capabilities = capabilities;
+	process->bounding_set = bounding_set;
 	return add_groups(process, idm_procfs_find_line(text, "\nGroups:"));
 }
 

@@ -21,7 +21,7 @@ struct idm_process_facts {
 	uint32_t fsuid, fsgid;
 	uint32_t *groups;
 	size_t n_groups;
-	uint64_t capabilities;
+	uint64_t capabilities, bounding_set;
 	struct idm_map *userns_map;	     /* NULL: it has all IDs that the caller has */
 	bool is_initial;		     /* it is in the initial user namespace */
 	bool caller_is_initial;		     /* the caller is in it */

@@ -6,10 +6,12 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/base/array.h"
 #include "lib/base/macros.h"
 #include "nss.h"
 
@@ -50,6 +52,34 @@ int idm_nss_find_group(const char *name, uint32_t *gid)
 	if (!g)
 		return get_no_entry_errno(file);
 	*gid = g->gr_gid;
+	return 0;
+}
+
+static bool has_group_member(const struct group *g, const char *name)
+{
+	for (char *const *member = g->gr_mem; *member; member++)
+		if (strcmp(*member, name) == 0)
+			return true;
+	return false;
+}
+
+int idm_nss_find_groups(const char *name, uint32_t gid, uint32_t **groups, size_t *n)
+{
+	AUTO_FILE FILE *file = fopen("/etc/group", "re");
+	uint32_t *group = idm_array_append(groups, n, sizeof(*group));
+	const struct group *g;
+
+	if (!group)
+		return -ENOMEM;
+	*group = gid;
+	while (file && (g = fgetgrent(file))) {
+		if (g->gr_gid == gid || !has_group_member(g, name))
+			continue;
+		group = idm_array_append(groups, n, sizeof(*group));
+		if (!group)
+			return -ENOMEM;
+		*group = g->gr_gid;
+	}
 	return 0;
 }
 

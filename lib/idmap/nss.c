@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "lib/base/array.h"
 #include "lib/base/macros.h"
 
 /* A group with many members needs space. More than this is an error of the name service. */
@@ -82,13 +83,46 @@ int idm_nss_find_group(const char *name, uint32_t *gid)
 	return ask_with_buffer(ask_group, &(struct group_query){ name, gid });
 }
 
+/* For an empty list, the name service returns the number. A group can be added in between. */
+static int list_groups(const char *name, uint32_t gid, gid_t **list, int *n)
+{
+	int needed = 0;
+
+	while (getgrouplist(name, gid, *list, &needed) < 0) {
+		if (needed <= *n)
+			return -EIO;
+		free(*list);
+		*list = calloc((size_t)needed, sizeof(**list));
+		if (!*list)
+			return -ENOMEM;
+		*n = needed;
+	}
+	*n = needed;
+	return 0;
+}
+
+int idm_nss_find_groups(const char *name, uint32_t gid, uint32_t **groups, size_t *n)
+{
+	AUTO_FREE gid_t *list = NULL;
+	int found = 0, r = list_groups(name, gid, &list, &found);
+
+	for (int i = 0; i < found && r == 0; i++) {
+		uint32_t *group = idm_array_append(groups, n, sizeof(*group));
+
+		if (!group)
+			return -ENOMEM;
+		*group = list[i];
+	}
+	return r;
+}
+
 struct name_query {
 	uint32_t uid;
 	char *name;
 	size_t size;
 };
 
-static int ask_name(void *what, char *buf, size_t size)
+static int ask_user_name(void *what, char *buf, size_t size)
 {
 	struct name_query *q = what;
 	struct passwd pw, *found;
@@ -103,7 +137,7 @@ static int ask_name(void *what, char *buf, size_t size)
 
 int idm_nss_find_name(uint32_t uid, char *name, size_t size)
 {
-	return ask_with_buffer(ask_name, &(struct name_query){ uid, name, size });
+	return ask_with_buffer(ask_user_name, &(struct name_query){ uid, name, size });
 }
 
 int idm_nss_find_caller(char *name, size_t size)

@@ -298,3 +298,126 @@ removal_errno()
 	run -1 --separate-stderr idmount explain /mnt/none
 	same 'the error' 'idmount: explain: /mnt/none: explain access: No such file or directory' "$stderr"
 }
+
+# credentials OPTION...: prints the user, the group and the groups that explain uses for /mnt/src.
+credentials()
+{
+	idmount explain "$@" /mnt/src | sed -n 's/^  process  user \([0-9]*\), group \([0-9]*\), groups/\1:\2/p'
+}
+
+@test "the credentials of a user: as setpriv with its groups, by name and by number" {
+	local user=explain-user name
+
+	cp /etc/passwd /etc/group .
+	echo "$user:x:1040:1041::/:/bin/sh" >>passwd
+	printf '%s\n' "$user:x:1041:" "explain-share:x:1042:other,$user" "explain-none:x:1043:" >>group
+	mount --bind passwd /etc/passwd
+	mount --bind group /etc/group
+	for name in "$user" 1040; do
+		same "groups of $name" '1040:1041 1041 1042' "$(credentials --user "$name")"
+		same "groups of $name with a group" '1040:1043 1042 1043' \
+			"$(credentials --user "$name:explain-none" | awk '{ print $1; $1 = ""; print | "tr \" \" \"\\n\" | sed /^$/d | sort" }' | xargs)"
+	done
+	same 'an ID without an account' '9999:5 none' "$(credentials --user 9999:5)"
+	mkdir -m 2770 src/share
+	chgrp 1042 src/share
+	run -0 idmount explain --user "$user" --create /mnt/src/share
+	setpriv --reuid "$user" --regid "$user" --init-groups touch src/share/new
+	run -1 idmount explain --user 9999:5 --create /mnt/src/share
+	run ! setpriv --reuid 9999 --regid 5 --clear-groups touch src/share/new
+	# Root has the capabilities that it gets, and other users have none.
+	touch src/secret
+	chmod 0 src/secret
+	run -0 idmount explain --user root --read --write /mnt/src/secret
+	run -1 setpriv --bounding-set -dac_override,-dac_read_search "$IDMOUNT" explain --user root --read /mnt/src/secret
+	run ! setpriv --bounding-set -dac_override,-dac_read_search cat /mnt/src/secret
+	run -1 idmount explain --user "$user" --read /mnt/src/secret
+}
+
+@test "the credentials of a user in a container, and in its user namespace" {
+	local user code
+
+	chmod 755 src
+	touch src/file
+	chown 100033:100033 src/file
+	chmod 600 src/file
+	start_container
+	for user in 33 0 34; do
+		[[ $user == 34 ]] && code=1 || code=0
+		run "-$code" nsenter --target "$pid" --user --mount --setuid "$user" --setgid "$user" cat /mnt/src/file
+		run "-$code" idmount explain --pid "$pid" --user "$user:$user" --read /mnt/src/file
+		run "-$code" idmount explain --userns "$pid" --user "$user:$user" --read /mnt/src/file
+	done
+	same 'the user outside' '100033:100033 none' "$(credentials --userns "$pid" --user 33:33)"
+	# Root of the container does not have the owner.
+	chown 5:5 src/file
+	run -1 nsenter --target "$pid" --user --mount --setuid 0 --setgid 0 cat /mnt/src/file
+	run -1 idmount explain --userns "$pid" --user 0:0 --read /mnt/src/file
+	[[ $output == *'capabilities do not count'* ]]
+	run -1 --separate-stderr idmount explain --pid "$pid" --user 1000:0 /mnt/src/file
+	same 'the error' 'idmount: explain: /: explain access: the user namespace does not have user 1000' "$stderr"
+	fails 2 'idmount: explain: --user: root: expected UID:GID, since the name service knows no user of another user namespace' \
+		idmount explain --pid "$pid" --user root /
+}
+
+# engine NAME COMMAND: an engine that runs COMMAND, before those that are installed.
+engine()
+{
+	mkdir -p engines
+	printf '#!/bin/sh\n%s\n' "$2" >"engines/$1"
+	chmod 755 "engines/$1"
+}
+
+# explain_container ID: prints the credentials, or the error, with the engines above.
+explain_container()
+{
+	PATH=/mnt/engines idmount explain --container "$1" --read /mnt/src
+}
+
+@test "a container by its name: each engine is asked, and they have to agree" {
+	local name number
+
+	start_container
+	number=$pid
+	for name in podman docker runc crun; do
+		engine "$name" 'exit 1'
+	done
+	engine ctr 'exit 1'
+	run -1 explain_container web
+	same 'the error' 'idmount: explain: --container: web: none of podman, docker, runc, crun and ctr knows it' "$output"
+	for name in podman docker; do
+		engine "$name" "[ \"\$*\" = 'container inspect --format {{.State.Pid}} web' ] && echo $number"
+		run -0 explain_container web
+		[[ $output == *'user namespace: 0:100000:1000'* ]]
+		run -1 explain_container other
+		engine "$name" 'exit 1'
+	done
+	for name in runc crun; do
+		engine "$name" "[ \"\$*\" = 'state web' ] && echo '{\"id\": \"web\", \"pid\": $number, \"status\": \"running\"}'"
+		run -0 explain_container web
+		[[ $output == *'user namespace: 0:100000:1000'* ]]
+		engine "$name" 'exit 1'
+	done
+	engine ctr "[ \"\$*\" = '--namespace k8s.io tasks list' ] && printf 'TASK    PID    STATUS\\nweb2    1    RUNNING\\nweb     $number  RUNNING\\n'"
+	export CONTAINERD_ADDRESS=/none
+	run -0 explain_container web
+	[[ $output == *'user namespace: 0:100000:1000'* ]]
+	run -1 explain_container we
+	# Two engines know the same container, or two.
+	engine runc "echo '{\"pid\": $number}'"
+	run -0 explain_container web
+	engine podman 'echo 1'
+	run -1 explain_container web
+	same 'the error' "idmount: explain: --container: web: process 1, says podman; process $number, says runc" "$output"
+	rm -r engines
+	engine docker 'echo 0'
+	run -1 explain_container web
+	same 'the error' 'idmount: explain: --container: web: not running, says docker' "$output"
+	rm -r engines
+	mkdir engines
+	run -1 explain_container web
+	fails 2 'idmount: explain: --container: expected a name or an ID, got "-x"' idmount explain --container=-x /
+	fails 2 'idmount: explain: --pid and --container exclude each other' idmount explain --pid 1 --container x /
+	fails 2 'idmount: explain: --userns requires --user' idmount explain --userns 1 /
+	fails 2 'idmount: explain: --userns excludes --pid and --container' idmount explain --userns 1 --pid 1 --user 0:0 /
+}

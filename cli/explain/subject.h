@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* The process of which an access is explained, and other credentials for it. */
+#ifndef IDM_CLI_EXPLAIN_SUBJECT_H
+#define IDM_CLI_EXPLAIN_SUBJECT_H
+
+#include "idmount.h"
+
+/* Options first; the rest is filled in by prepare_subject(). */
+struct subject {
+	pid_t pid;	       /* --pid; 0: the caller */
+	const char *container; /* --container */
+	const char *user;      /* --user; NULL: the credentials of the process */
+	pid_t userns_pid;      /* --userns; 0: the user namespace of the process */
+
+	uint32_t uid, gid; /* inside the user namespace */
+	uint32_t *groups;
+	size_t n_groups;
+	struct idm_map *userns_map; /* --userns; NULL: the caller's */
+};
+
+/*
+ * Reads a decimal number below 4294967295 that ends at `end` or at the end of the text. Sets *rest
+ * behind it.
+ */
+bool parse_id_until(const char *text, char end, uint32_t *id, const char **rest);
+
+/* Checks the options, and finds container and user. Returns DONE, or reports. */
+int prepare_subject(struct subject *s);
+void free_subject(struct subject *s);
+
+/* Puts the credentials into the facts, and notes in *unseen what that hides. 0, or -errno with the
+ * error. */
+int add_subject(const struct subject *s, const struct idm_explain_info *place,
+		struct idm_explain_options *facts, uint32_t *unseen, struct idm_error *err);
+
+/* ---- container.c ---- */
+
+/* Asks the engines that are installed for the first process of a container. Returns DONE, or reports. */
+int find_container(const char *id, pid_t *pid);
+
+#endif
