@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "cli/common/command.h"
 #include "cli/common/json-print.h"
 #include "cli/common/report.h"
+#include "cli/explain/layer.h"
 #include "cli/explain/verdict.h"
 #include "lib/base/error.h"
 #include "lib/base/mount-attr.h"
@@ -59,6 +61,7 @@ struct request {
 	bool has_process; /* its line is printed */
 	const char *path; /* as it is in the command line */
 	uint32_t unseen;
+	char layer[PATH_MAX]; /* JSON: the file in a layer of an overlay */
 };
 
 /* ---- the parts of the text ---- */
@@ -133,6 +136,35 @@ static void print_mount(const struct idm_explain_info *place)
 	free(map);
 }
 
+static void print_layer_file(const struct layer_file *file)
+{
+	char *map = format_map(file->map, file->map_unseen ? "not visible" : "none");
+	char name[32] = "upper", uid[16], gid[16];
+
+	if (file->lower)
+		snprintf(name, sizeof(name), "lower %u", file->lower);
+	if (*file->path)
+		print_line("  layer    %s, %s: owner %s, group %s, map: %s", name, file->path,
+			   format_id(file->uid, uid), format_id(file->gid, gid), map ? map : "?");
+	else
+		print_line("  layer    not visible");
+	free(map);
+}
+
+static void show_layer(struct request *request, const struct verdict *v)
+{
+	struct layer_file file;
+
+	if (!is_on_overlay(v))
+		return;
+	find_layer_file(v, &file);
+	if (request->as_json)
+		strcpy(request->layer, file.path);
+	else
+		print_layer_file(&file);
+	free_layer_file(&file);
+}
+
 /* stat(2) shows such an owner as the overflow ID, user nobody as a rule. */
 static void print_unknown_owner(const struct verdict *v)
 {
@@ -166,7 +198,7 @@ static void print_seen(const struct verdict *v)
 		print_unknown_owner(v);
 }
 
-static void print_place(const struct verdict *v)
+static void print_place(struct request *request, const struct verdict *v)
 {
 	if (!v->place->is_last) {
 		print_inode("way", v->path, v->facts.inode);
@@ -175,6 +207,7 @@ static void print_place(const struct verdict *v)
 	print_inode("file", v->path, v->facts.inode);
 	print_acl(v->facts.inode);
 	print_mount(v->place);
+	show_layer(request, v);
 	print_seen(v);
 	if (v->place->file_capabilities || v->facts.inode->mode & S_ISUID)
 		print_line("           its capabilities or set-user-ID bit %s",
@@ -323,7 +356,7 @@ static int show_place(struct request *request, struct verdict *v, struct idm_err
 		return r;
 	if (!request->has_process)
 		print_process(request, &v->facts);
-	print_place(v);
+	print_place(request, v);
 	return 0;
 }
 
@@ -343,6 +376,8 @@ static int explain_step(const struct idm_explain_info *place, void *data)
 	r = add_subject(&request->subject, place, &v.facts, &unseen, visit->err);
 	if (r == 0 && !request->as_json)
 		r = show_place(request, &v, visit->err);
+	else if (r == 0)
+		show_layer(request, &v);
 	request->unseen |= unseen;
 	if (r == 0)
 		r = place->is_last ? judge_last(request, &v, visit->err)
@@ -377,6 +412,7 @@ static int explain_one(struct request *request, const char *path)
 
 	request->path = path;
 	request->unseen = 0;
+	*request->layer = '\0';
 	request->has_process = false;
 	if (request->as_json) {
 		json_open(&request->json, NULL, '{');
@@ -388,8 +424,13 @@ static int explain_one(struct request *request, const char *path)
 	r = idm_explain_path(request->subject.pid, path,
 			     request->accesses == 1U << IDM_ACCESS_UNLINK ? IDM_EXPLAIN_NOFOLLOW : 0,
 			     explain_step, &visit, &err);
-	if (request->as_json)
+	if (request->as_json) {
 		json_close(&request->json);
+		if (*request->layer)
+			json_add_name(&request->json, "layer", request->layer);
+		else
+			json_add_string(&request->json, "layer", NULL);
+	}
 	print_unseen(request);
 	if (request->as_json)
 		json_close(&request->json);

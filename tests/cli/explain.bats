@@ -421,3 +421,45 @@ explain_container()
 	fails 2 'idmount: explain: --userns requires --user' idmount explain --userns 1 /
 	fails 2 'idmount: explain: --userns excludes --pid and --container' idmount explain --userns 1 --pid 1 --user 0:0 /
 }
+
+# layer PATH: prints the line about the layer, and checks the path in JSON.
+layer()
+{
+	local line
+
+	line=$(idmount explain --pid "${layer_pid:-$$}" "$1" | sed -n 's/^  layer    //p')
+	if [[ $line == *': owner '* ]]; then
+		same 'the path in JSON' "${line#*, }" "$(idmount explain --pid "${layer_pid:-$$}" --json "$1" |
+			jq -r '.[0].layer'): ${line#*: }"
+	fi
+	echo "$line"
+}
+
+@test "an overlay: the layer that a file comes from, with the map of that layer" {
+	mkdir -p low/{a,b}/deep 'low/c d:e\f' upper work over
+	touch low/a/deep/top low/b/deep/{top,bottom,gone,owned} 'low/c d:e\f/odd'
+	chown 7:8 low/b/deep/owned
+	noting idmount mount -m 0:1000:10 low/b low/b
+	mount -t overlay -o 'lowerdir=low/a:low/b:low/c d\:e\\f,upperdir=upper,workdir=work' none over
+	touch over/deep/new
+	rm over/deep/gone
+	echo >>over/deep/bottom
+	same 'of the top lower layer' 'lower 1, low/a/deep/top: owner 0, group 0, map: none' "$(layer over/deep/top)"
+	same 'of the mapped one' 'lower 2, low/b/deep/owned: owner 7, group 8, map: 0:1000:10' "$(layer over/deep/owned)"
+	same 'of a copied-up file' 'upper, upper/deep/bottom: owner 1000, group 1000, map: none' "$(layer over/deep/bottom)"
+	same 'of a new file' 'upper, upper/deep/new: owner 0, group 0, map: none' "$(layer over/deep/new)"
+	same 'of the root directory' 'upper, upper: owner 0, group 0, map: none' "$(layer over)"
+	same 'of an odd name' 'lower 3, low/c d:e\f/odd: owner 0, group 0, map: none' "$(layer over/odd)"
+	same 'relative' 'lower 1, low/a/deep/top: owner 0, group 0, map: none' "$(layer ./over/../over/deep/top)"
+	# A bind mount of a part, and a file that is not the overlay's.
+	mount --bind over/deep dst
+	same 'below a bind mount' 'lower 1, low/a/deep/top: owner 0, group 0, map: none' "$(layer /mnt/dst/top)"
+	umount low/b
+	same 'a layer that is not mapped any more' 'not visible' "$(layer over/deep/owned)"
+	mv low/a low/moved
+	same 'a layer that moved' 'not visible' "$(layer over/deep/top)"
+	mkdir -p low/a/deep
+	echo other >low/a/deep/top
+	same 'another file of that name' 'not visible' "$(layer over/deep/top)"
+	same 'no overlay' '' "$(layer src)"
+}

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The options of an overlay name its layers as they were when it was mounted. Each name is only a hint:
+ * it can lead to another directory by now, or in this mount namespace. So the file that is found has to
+ * be the overlay's: an overlay shows mode, owner, size and times of the file in the layer. That also
+ * finds a layer that was mapped at that time, and is not any more.
+ *
+ * The file is in the topmost layer that has its name. A whiteout or an opaque directory above would hide
+ * it. A directory that was renamed by the overlay has another name in its layer; then no layer is found.
+ */
+#include "layer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/lowerdir.h"
+#include "lib/base/macros.h"
+#include "lib/base/unescape.h"
+#include "lib/sys/syscall.h"
+
+struct layer_search {
+	struct layer_file *file;
+	struct statx shown; /* by the overlay */
+	const char *below;  /* the root directory of the overlay */
+	unsigned int lower;
+};
+
+enum { SEARCH_ON = 0, SEARCH_ENDED = 1 };
+
+/* ---- one layer ---- */
+
+static int query_fingerprint(int fd, struct statx *st)
+{
+	return idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
+			     STATX_BASIC_STATS & ~STATX_ATIME, st);
+}
+
+static bool is_same_time(const struct statx_timestamp *a, const struct statx_timestamp *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+static bool is_shown_file(const struct statx *shown, const struct statx *st)
+{
+	return shown->stx_mode == st->stx_mode && shown->stx_uid == st->stx_uid &&
+	       shown->stx_gid == st->stx_gid && shown->stx_size == st->stx_size &&
+	       is_same_time(&shown->stx_ctime, &st->stx_ctime) &&
+	       is_same_time(&shown->stx_mtime, &st->stx_mtime);
+}
+
+static void read_layer_map(int fd, struct layer_file *file)
+{
+	int r;
+
+	if (idm_map_new(&file->map) < 0)
+		return;
+	r = idm_map_add_mount(file->map, fd, NULL);
+	if (r == 0)
+		return;
+	file->map_unseen = r != -ENODATA;
+	idm_map_free(file->map);
+	file->map = NULL;
+}
+
+static uint32_t to_layer_disk(const struct layer_file *file, unsigned int kind, uint32_t seen)
+{
+	uint32_t id = seen;
+
+	if (file->map && idm_map_to_disk(file->map, kind, seen, &id) < 0)
+		return IDM_EXPLAIN_NO_ID;
+	return id;
+}
+
+static int use_layer_file(struct layer_search *s, int fd, const struct statx *st, const char *path,
+			  bool is_upper)
+{
+	struct layer_file *file = s->file;
+
+	snprintf(file->path, sizeof(file->path), "%s", path);
+	file->lower = is_upper ? 0 : s->lower;
+	read_layer_map(fd, file);
+	file->uid = to_layer_disk(file, IDM_UID, st->stx_uid);
+	file->gid = to_layer_disk(file, IDM_GID, st->stx_gid);
+	return SEARCH_ENDED;
+}
+
+/* A layer that does not have the name lets the next one show the file. */
+static int search_layer(struct layer_search *s, const char *layer, bool is_upper)
+{
+	AUTO_CLOSE int directory = open(layer, O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -1;
+	char path[PATH_MAX];
+	struct statx st;
+
+	s->lower += !is_upper;
+	if (directory < 0 ||
+	    (size_t)snprintf(path, sizeof(path), "%s%s", layer, s->below) >= sizeof(path))
+		return SEARCH_ENDED;
+	fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT || errno == ENOTDIR ? SEARCH_ON : SEARCH_ENDED;
+	if (query_fingerprint(fd, &st) < 0 || !is_shown_file(&s->shown, &st))
+		return SEARCH_ENDED;
+	return use_layer_file(s, fd, &st, path, is_upper);
+}
+
+/* ---- all layers ---- */
+
+static int search_lower(char *path, bool data_only, void *data)
+{
+	return data_only ? SEARCH_ON : search_layer(data, path, false);
+}
+
+/* The value of an option, or NULL. */
+static char *match_option(char *option, const char *key)
+{
+	size_t n = strlen(key);
+
+	if (strncmp(option, key, n) != 0)
+		return NULL;
+	idm_unescape(option + n);
+	return option + n;
+}
+
+/* An option comes after the beginning or a comma: a comma in a name is escaped. */
+static char *find_upper_option(const char *options)
+{
+	const char *option = strstr(options, ",upperdir=");
+
+	return option ? strndup(option + 1, strcspn(option + 1, ",")) : NULL;
+}
+
+/* The upper layer comes last in the text. */
+static int search_upper(struct layer_search *s, const char *options)
+{
+	AUTO_FREE char *option = find_upper_option(options);
+
+	return option ? search_layer(s, match_option(option, "upperdir="), true) : SEARCH_ON;
+}
+
+static int search_option(struct layer_search *s, char *option)
+{
+	char *layer = match_option(option, "lowerdir+="), *list = match_option(option, "lowerdir=");
+
+	if (layer)
+		return search_layer(s, layer, false);
+	return list ? idm_split_lowerdir(list, search_lower, s) : SEARCH_ON;
+}
+
+static void search_options(struct layer_search *s, char *options)
+{
+	int r = search_upper(s, options);
+	char *option;
+
+	while (r == SEARCH_ON && (option = strsep(&options, ",")))
+		r = search_option(s, option);
+}
+
+/* ---- the overlay ---- */
+
+/* "36 35 0:42 / /target rw - overlay source options": cuts the last word off. */
+static char *find_super_options(char *line, uint64_t id)
+{
+	unsigned long long found;
+	char *rest = strstr(line, " - ");
+
+	if (!rest || sscanf(line, "%llu ", &found) != 1 || found != id)
+		return NULL;
+	line[strcspn(line, "\n")] = '\0';
+	return strrchr(rest, ' ') + 1;
+}
+
+static void search_mountinfo(struct layer_search *s, FILE *mountinfo, uint64_t id)
+{
+	char *line = NULL, *options;
+	size_t size = 0;
+
+	while (getline(&line, &size, mountinfo) > 0) {
+		options = find_super_options(line, id);
+		if (!options)
+			continue;
+		search_options(s, options);
+		break;
+	}
+	free(line);
+}
+
+/* The path of a file below the root directory of its overlay, or NULL. `path` keeps it. */
+static const char *find_path_below(const struct verdict *v, char *path, size_t size)
+{
+	const struct idm_mount_info *mount = v->place->mount;
+	size_t root = strcmp(mount->root, "/") == 0 ? 0 : strlen(mount->root);
+	size_t target = strcmp(mount->target, "/") == 0 ? 0 : strlen(mount->target);
+	char link[32];
+	ssize_t n;
+
+	if (root >= size || !*mount->target)
+		return NULL;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", v->place->fd);
+	n = readlink(link, path, size - root - 1);
+	if (n < (ssize_t)target || (size_t)n >= size - root - 1)
+		return NULL;
+	path[n] = '\0';
+	if (strncmp(path, mount->target, target) != 0 || (path[target] && path[target] != '/'))
+		return NULL;
+	memmove(path + root, path + target, (size_t)n - target + 1);
+	memcpy(path, mount->root, root);
+	return path;
+}
+
+static FILE *open_mountinfo(pid_t pid)
+{
+	char name[48] = "/proc/self/mountinfo";
+
+	if (pid)
+		snprintf(name, sizeof(name), "/proc/%d/mountinfo", (int)pid);
+	return fopen(name, "re");
+}
+
+bool is_on_overlay(const struct verdict *v)
+{
+	return v->place->is_last && v->place->mount && strcmp(v->place->mount->fstype, "overlay") == 0;
+}
+
+void find_layer_file(const struct verdict *v, struct layer_file *file)
+{
+	struct layer_search s = { .file = file };
+	char path[2 * PATH_MAX];
+	FILE *mountinfo;
+	uint64_t id;
+
+	*file = (struct layer_file){ .uid = IDM_EXPLAIN_NO_ID, .gid = IDM_EXPLAIN_NO_ID };
+	s.below = find_path_below(v, path, sizeof(path));
+	if (!s.below || idm_short_mount_id(v->place->fd, &id) < 0 ||
+	    query_fingerprint(v->place->fd, &s.shown) < 0)
+		return;
+	mountinfo = open_mountinfo(v->subject->pid);
+	if (!mountinfo)
+		return;
+	search_mountinfo(&s, mountinfo, id);
+	fclose(mountinfo);
+}
+
+void free_layer_file(struct layer_file *file)
+{
+	idm_map_free(file->map);
+}
