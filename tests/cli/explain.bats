@@ -169,16 +169,21 @@ cures()
 	cures 1000 --write /mnt/src/file dd if=/dev/null of=/mnt/src/file conv=notrunc status=none
 }
 
-# Starts a process in a user namespace with 1000 IDs from 100000 on, and sets $pid.
+# start_container [ENTRY...]: starts a process in a user namespace with this map, and sets $pid. Without a map, it has
+# 1000 IDs from 100000 on.
 start_container()
 {
-	background unshare --user --mount sh -c 'while ! grep -q 100000 /proc/self/uid_map; do sleep 0.1; done; exec sleep 1000'
+	local map
+
+	map=$(printf '%s\n' "${@:-0 100000 1000}")
+	background unshare --user --mount sh -c 'while ! read -r _ </proc/self/uid_map; do sleep 0.1; done; exec sleep 1000'
 	pid=${background[-1]}
 	until [[ $(stat -Lc %i "/proc/$pid/ns/user") != "$(stat -Lc %i /proc/self/ns/user)" ]]; do
 		sleep 0.1
 	done
-	echo '0 100000 1000' >"/proc/$pid/uid_map"
-	echo '0 100000 1000' >"/proc/$pid/gid_map"
+	# In one write(2).
+	cat <<<"$map" >"/proc/$pid/uid_map"
+	cat <<<"$map" >"/proc/$pid/gid_map"
 	until [[ $(cat "/proc/$pid/comm") == sleep ]]; do
 		sleep 0.1
 	done
@@ -187,7 +192,29 @@ start_container()
 # inside COMMAND...: runs it in the container, as its root.
 inside()
 {
-	nsenter --target "$pid" --user --mount --setuid 0 --setgid 0 -- "$@"
+	inside_as 0 "$@"
+}
+
+# inside_as ID COMMAND...: runs it in the container, as this user and group.
+inside_as()
+{
+	nsenter --target "$pid" --user --mount --setuid "$1" --setgid "$1" -- "${@:2}"
+}
+
+# cures_inside ID ACCESS PATH COMMAND...: as cures, for a user of the container.
+cures_inside()
+{
+	local id=$1 access=$2 path=$3 cure
+
+	shift 3
+	run ! inside_as "$id" "$@"
+	run -1 idmount explain --pid "$pid" --user "$id:$id" "$access" --json "$path"
+	cure=$(member cure <<<"$output")
+	[[ $cure != null && $cure != *'777'* ]]
+	echo "cure: $cure"
+	sh -c "$cure"
+	run -0 idmount explain --pid "$pid" --user "$id:$id" "$access" "$path"
+	inside_as "$id" "$@"
 }
 
 @test "files of the host's user in a container, which are of user nobody there" {
@@ -462,4 +489,85 @@ layer()
 	echo other >low/a/deep/top
 	same 'another file of that name' 'not visible' "$(layer over/deep/top)"
 	same 'no overlay' '' "$(layer src)"
+}
+
+@test "rootless podman: a volume of another subordinate ID" {
+	touch src/file
+	chown 100032:100032 src src/file
+	chmod 750 src
+	start_container '0 1000 1' '1 100000 65536'
+	run -1 idmount explain --pid "$pid" --user 999:999 --read /mnt/src/file
+	[[ $output == *'search   refused, EACCES: the mode of others lacks x'* ]]
+	# Root of the container may, since its user namespace has the owner.
+	inside cat /mnt/src/file
+	run -0 idmount explain --pid "$pid" --user 0:0 --read --write /mnt/src/file
+	cures_inside 999 --read /mnt/src/file cat /mnt/src/file
+	cures_inside 999 --write /mnt/src/file dd if=/dev/null of=/mnt/src/file conv=notrunc status=none
+}
+
+@test "podman: :idmap on a named volume that podman has chowned" {
+	chown 100000:100000 src
+	noting idmount mount -m 0:100000:65536 src dst
+	start_container '0 100000 65536'
+	same 'the owner inside' 65534:65534 "$(inside stat -c %u:%g /mnt/dst)"
+	run ! inside touch /mnt/dst/new
+	run -1 idmount explain --pid "$pid" --user 0:0 --create /mnt/dst
+	[[ $output == *'inside: owner unmapped, since the mount does not map it'* ]]
+	[[ $output == *'create   refused, EACCES: the mount does not map the owner 100000 and the group 100000'* ]]
+	chown 0:0 src
+	run -0 idmount explain --pid "$pid" --user 0:0 --create /mnt/dst
+	inside touch /mnt/dst/new
+}
+
+# start_member GROUP: starts a process of user 1000 in the container, with that supplementary group, and sets $member.
+start_member()
+{
+	background nsenter --target "$pid" --user --mount --setuid 0 --setgid 0 -- \
+		setpriv --reuid 1000 --regid 1000 --groups "$1" sleep 1000
+	member=${background[-1]}
+	until [[ $(cat "/proc/$member/comm") == sleep ]]; do
+		sleep 0.1
+	done
+}
+
+@test "Kubernetes: fsGroup on a volume of a pod with hostUsers false" {
+	local create=(--reuid 1000 --regid 1000 --groups 2000 -- touch)
+
+	chgrp 2000 src
+	chmod 2775 src
+	noting idmount mount -m 0:100000:65536 src dst
+	start_container '0 100000 65536'
+	start_member 2000
+	run ! inside setpriv "${create[@]}" /mnt/src/new
+	run -1 idmount explain --pid "$member" --create /mnt/src
+	[[ $output == *'create   refused, EACCES: the mode of others lacks w'* ]]
+	# The same volume, mapped.
+	run -0 idmount explain --pid "$member" --create /mnt/dst
+	inside setpriv "${create[@]}" /mnt/dst/new
+	same 'on disk' 1000:2000 "$(owner src/new)"
+}
+
+@test "docker: a directory of the host's root with userns-remap" {
+	start_container '0 231072 65536'
+	run -1 idmount explain --pid "$pid" --user 0:0 --create /mnt/src
+	[[ $output == *'since the user namespace of the process does not have the owner or group'* ]]
+	cures_inside 0 --create /mnt/src touch /mnt/src/new
+	same 'on disk' 231072:231072 "$(owner src/new)"
+}
+
+@test "an overlay whose upper directory does not belong to the container" {
+	mkdir low upper work
+	idmount overlay -m 0:100000:65536 -L low -U upper -W work dst
+	start_container '0 100000 65536'
+	run ! inside touch /mnt/dst/new
+	run -1 idmount explain --pid "$pid" --user 0:0 --create /mnt/dst
+	[[ $output == *'layer    upper, /mnt/upper: owner 0, group 0, map: none'* ]]
+	[[ $output == *'create   refused, EACCES: the mode of others lacks w'* ]]
+	# An overlay keeps the owner that it has read once.
+	mkdir upper2 work2
+	chown 100000:100000 upper2
+	noting idmount overlay -m 0:100000:65536 -L low -U upper2 -W work2 src
+	start_container '0 100000 65536'
+	run -0 idmount explain --pid "$pid" --user 0:0 --create /mnt/src
+	inside touch /mnt/src/new
 }
