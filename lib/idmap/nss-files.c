@@ -63,24 +63,26 @@ static bool has_group_member(const struct group *g, const char *name)
 	return false;
 }
 
-int idm_nss_find_groups(const char *name, uint32_t gid, uint32_t **groups, size_t *n)
+static int append_group(uint32_t gid, uint32_t **groups, size_t *n)
 {
-	AUTO_FILE FILE *file = fopen("/etc/group", "re");
 	uint32_t *group = idm_array_append(groups, n, sizeof(*group));
-	const struct group *g;
 
 	if (!group)
 		return -ENOMEM;
 	*group = gid;
-	while (file && (g = fgetgrent(file))) {
-		if (g->gr_gid == gid || !has_group_member(g, name))
-			continue;
-		group = idm_array_append(groups, n, sizeof(*group));
-		if (!group)
-			return -ENOMEM;
-		*group = g->gr_gid;
-	}
 	return 0;
+}
+
+int idm_nss_find_groups(const char *name, uint32_t gid, uint32_t **groups, size_t *n)
+{
+	AUTO_FILE FILE *file = fopen("/etc/group", "re");
+	int r = append_group(gid, groups, n);
+	const struct group *g;
+
+	while (r == 0 && file && (g = fgetgrent(file)))
+		if (g->gr_gid != gid && has_group_member(g, name))
+			r = append_group(g->gr_gid, groups, n);
+	return r;
 }
 
 int idm_nss_find_name(uint32_t uid, char *name, size_t size)
