@@ -111,16 +111,18 @@ static struct idm_explain_result explain(const struct random_case *c, int try)
 
 /* ---- overlays ---- */
 
-/* The verdict about the process that mounted the overlay, in the layer. It is root. */
+/* The verdict about the process that mounted the overlay, in the layer. It is root of its user
+ * namespace. */
 static struct idm_explain_result explain_as_mounter(const struct random_case *c, int try)
 {
 	struct filesystem layer = *c->fs;
 	struct random_case mounter = *c;
 
 	layer.layered = false;
+	layer.ns = c->fs->layer_ns;
 	mounter.fs = &layer;
 	mounter.attr = 0;
-	mounter.process = (struct process){ .ns = layer.ns, .capabilities = ~0ULL };
+	mounter.process = (struct process){ .ns = c->fs->ns, .capabilities = ~0ULL };
 	return explain(&mounter, try);
 }
 
@@ -281,10 +283,13 @@ TEST_AS(the_verdict_is_the_kernels, 300, 6, 3, tmpfs_is_not_mapped)
 {
 	struct rng rng = rng_new(40);
 	struct namespace namespaces[8];
-	const struct filesystem filesystems[] = { { SCRATCH "/tmpfs", &namespaces[0], false },
-						  { SCRATCH "/ext4", &namespaces[0], false },
-						  { SCRATCH "/inside", &namespaces[1], false },
-						  { SCRATCH "/layer", &namespaces[0], true } };
+	const struct filesystem filesystems[] = {
+		{ SCRATCH "/tmpfs", &namespaces[0], false, NULL },
+		{ SCRATCH "/ext4", &namespaces[0], false, NULL },
+		{ SCRATCH "/inside", &namespaces[1], false, NULL },
+		{ SCRATCH "/layer", &namespaces[0], true, &namespaces[0] },
+		{ SCRATCH "/layer-inside", &namespaces[1], true, &namespaces[0] }
+	};
 	struct counts counts = { 0 };
 
 	scratch_enter();

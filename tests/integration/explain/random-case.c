@@ -244,19 +244,23 @@ static struct idm_map *random_mount_map(struct rng *rng, const struct filesystem
 			   : random_pairs(rng, ids, (uint32_t)ARRAY_SIZE(ids));
 }
 
-static uint32_t random_type(struct rng *rng)
+/* Root of a user namespace cannot create a device: so an overlay cannot copy one up. */
+static uint32_t random_type(struct rng *rng, const struct filesystem *fs)
 {
-	return !one_in(rng, 5) ? S_IFREG : one_in(rng, 2) ? S_IFCHR : S_IFIFO;
+	if (!one_in(rng, 5))
+		return S_IFREG;
+	return one_in(rng, 2) && !(fs->layered && fs->ns->map) ? S_IFCHR : S_IFIFO;
 }
 
 struct random_case new_case(struct rng *rng, const struct filesystem *fs, const struct namespace *ns)
 {
 	struct random_case c = { .fs = fs };
 
-	c.file = random_file(rng, fs, random_type(rng));
+	c.file = random_file(rng, fs, random_type(rng, fs));
 	c.directory = random_file(rng, fs, S_IFDIR);
 	c.victim = random_file(rng, fs, S_IFREG);
-	c.mount_map = one_in(rng, 3) ? NULL : random_mount_map(rng, fs);
+	/* A user namespace cannot map layers that belong to the initial one. */
+	c.mount_map = one_in(rng, 3) || (fs->layered && fs->ns->map) ? NULL : random_mount_map(rng, fs);
 	c.attr = (one_in(rng, 12) ? IDM_ATTR_RDONLY : 0) | (one_in(rng, 8) ? IDM_ATTR_NOEXEC : 0) |
 		 (fs->ns->map || one_in(rng, 2) ? IDM_ATTR_NODEV : 0);
 	c.fs_readonly = !fs->layered && one_in(rng, 25);

@@ -29,8 +29,9 @@ void free_namespace(struct namespace *ns);
 
 struct filesystem {
 	const char *path;
-	const struct namespace *ns; /* that has mounted it */
-	bool layered;		    /* the files are in the lower layer of an overlay, which is mapped */
+	const struct namespace *ns;	  /* that has mounted it */
+	bool layered;			  /* the files are in the lower layer of an overlay */
+	const struct namespace *layer_ns; /* that has mounted the filesystem of the layer */
 };
 
 #define NAMED 3
@@ -83,7 +84,8 @@ enum {
 
 #define UPPER SCRATCH "/upper"
 
-void make_filesystems(const struct filesystem filesystems[4]);
+/* The fifth is an overlay that is mounted in a user namespace. */
+void make_filesystems(const struct filesystem filesystems[5]);
 void make_files(const struct random_case *c);
 void remove_files(void);
 

@@ -43,7 +43,7 @@ static void mount_tmpfs_of(const struct filesystem *fs)
 	close(fd);
 }
 
-void make_filesystems(const struct filesystem filesystems[4])
+void make_filesystems(const struct filesystem filesystems[5])
 {
 	scratch_dir(filesystems[0].path);
 	do_mount("none", filesystems[0].path, "tmpfs", 0, "mode=0777");
@@ -53,6 +53,8 @@ void make_filesystems(const struct filesystem filesystems[4])
 	mount_tmpfs_of(&filesystems[2]);
 	scratch_dir(filesystems[3].path);
 	must(chmod(filesystems[3].path, 0777));
+	scratch_dir(filesystems[4].path);
+	must(chmod(filesystems[4].path, 0777));
 	scratch_dir(UPPER);
 }
 
@@ -255,6 +257,33 @@ static int open_overlay(const struct random_case *c)
 	return (int)assert_ok(fd, &err);
 }
 
+/* By root of a user namespace. Its upper layer is on a filesystem of that, too. */
+static int open_overlay_inside(void *arg)
+{
+	const struct random_case *c = arg;
+	int fs, fd;
+
+	join_as_root(c->fs->ns);
+	must(unshare(CLONE_NEWNS));
+	do_mount("none", UPPER, "tmpfs", 0, "mode=0755");
+	must(mkdir(UPPER "/upper", 0777));
+	must(mkdir(UPPER "/work", 0777));
+	fs = (int)must(syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC));
+	must(syscall(SYS_fsconfig, fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0));
+	must(syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, "lowerdir", c->fs->path, 0));
+	must(syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, "upperdir", UPPER "/upper", 0));
+	must(syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, "workdir", UPPER "/work", 0));
+	must(syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0));
+	fd = (int)must(syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, c->attr));
+	close(fs);
+	return fd;
+}
+
+static int open_layered(const struct random_case *c)
+{
+	return c->fs->ns->map ? open_elsewhere(open_overlay_inside, (void *)c) : open_overlay(c);
+}
+
 static int open_mount(const struct random_case *c)
 {
 	struct idm_tree_options o = IDM_TREE_OPTIONS_INIT;
@@ -270,7 +299,7 @@ static int open_mount(const struct random_case *c)
 
 void ask_kernel(const struct random_case *c, int *codes)
 {
-	AUTO_CLOSE int mount = c->fs->layered ? open_overlay(c) : open_mount(c);
+	AUTO_CLOSE int mount = c->fs->layered ? open_layered(c) : open_mount(c);
 	pid_t pid;
 
 	if (c->fs_readonly)
