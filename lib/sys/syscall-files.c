@@ -31,6 +31,15 @@ static bool was_disturbed(int r, uint64_t resolve)
 	return r == -EAGAIN || (r == -EXDEV && !(resolve & RESOLVE_NO_XDEV));
 }
 
+/*
+ * RESOLVE_CACHED adds a cause that stays: the path is not in the kernel's cache. A few tries are for the
+ * others.
+ */
+static int most_tries(uint64_t resolve)
+{
+	return resolve & RESOLVE_CACHED ? 10 : 1000;
+}
+
 int idm_sys_openat2(int dirfd, const char *path, int flags, unsigned int mode, uint64_t resolve)
 {
 	struct open_how how = {
@@ -40,7 +49,7 @@ int idm_sys_openat2(int dirfd, const char *path, int flags, unsigned int mode, u
 	};
 	int r = -EAGAIN;
 
-	for (int tries = 0; was_disturbed(r, resolve) && tries < 1000; tries++)
+	for (int tries = 0; was_disturbed(r, resolve) && tries < most_tries(resolve); tries++)
 		r = (int)CALL(syscall(SYS_openat2, dirfd, path, &how, sizeof(how)));
 	return r;
 }

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* Overlays from ID-mapped layers: the right IDs at both ends, by each way to mount one. */
+#include <pthread.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "lib/sys/syscall.h"
 #include "overlays.h"
 #include "tests/lib/neighbour.h"
 
@@ -836,6 +839,45 @@ TEST_SINCE(6, 12, only_ones_own, an_upper_in_use_elsewhere_is_refused)
 	o.upper = &upper;
 	attach_overlay(&o);
 	do_umount(TARGET);
+}
+
+/* A thread that opens a path of which the kernel's cache has no name. */
+struct opener {
+	int listener, result, calls;
+	bool done;
+};
+
+static void *open_uncached(void *data)
+{
+	struct opener *opener = data;
+
+	__atomic_store_n(&opener->listener, hold_call(SYS_openat2), __ATOMIC_RELEASE);
+	opener->result = idm_sys_openat2(AT_FDCWD, SCRATCH "/no-such-name", O_PATH, 0, RESOLVE_CACHED);
+	__atomic_store_n(&opener->done, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void count_call(const struct seccomp_notif *call, void *data)
+{
+	(void)call;
+	++*(int *)data;
+}
+
+TEST(a_path_that_is_not_in_the_kernels_cache_is_not_tried_often)
+{
+	struct opener opener = { .listener = -1 };
+	pthread_t thread;
+
+	enter();
+	assert_int_equal(pthread_create(&thread, NULL, open_uncached, &opener), 0);
+	while (__atomic_load_n(&opener.listener, __ATOMIC_ACQUIRE) < 0)
+		sched_yield();
+	while (!__atomic_load_n(&opener.done, __ATOMIC_ACQUIRE))
+		answer_call(opener.listener, 10, count_call, &opener.calls);
+	pthread_join(thread, NULL);
+	close(opener.listener);
+	assert_int_equal(opener.result, -EAGAIN);
+	assert_true(opener.calls <= 10);
 }
 
 TEST(an_upper_of_that_name_elsewhere_is_none)
