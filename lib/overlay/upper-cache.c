@@ -18,7 +18,7 @@
 #include "lib/sys/fail-errno.h"
 
 struct idm_upper_cache {
-	pthread_mutex_t lock;
+	pthread_rwlock_t lock;
 	uint64_t *ids; /* ascending */
 	size_t n;
 };
@@ -32,7 +32,7 @@ int idm_upper_cache_new(struct idm_upper_cache **cache, struct idm_error *err)
 	*cache = calloc(1, sizeof(**cache));
 	if (!*cache)
 		return idm_fail_errno(err, -ENOMEM, IDM_STEP_USE_CACHE, NULL);
-	pthread_mutex_init(&(*cache)->lock, NULL);
+	pthread_rwlock_init(&(*cache)->lock, NULL);
 	return 0;
 }
 
@@ -42,7 +42,7 @@ void idm_upper_cache_free(struct idm_upper_cache *cache)
 
 	if (!cache)
 		return;
-	pthread_mutex_destroy(&cache->lock);
+	pthread_rwlock_destroy(&cache->lock);
 	free(cache->ids);
 	free(cache);
 }
@@ -66,9 +66,9 @@ void idm_plain_mounts_begin(struct idm_plain_mounts *plain, struct idm_upper_cac
 	*plain = (struct idm_plain_mounts){ .cache = cache };
 	if (!cache)
 		return;
-	pthread_mutex_lock(&cache->lock);
+	pthread_rwlock_rdlock(&cache->lock);
 	copy_known_mounts(plain);
-	pthread_mutex_unlock(&cache->lock);
+	pthread_rwlock_unlock(&cache->lock);
 }
 
 static int compare_mount_ids(const void *a, const void *b)
@@ -122,11 +122,11 @@ static void replace_ids(struct idm_upper_cache *cache, struct idm_plain_mounts *
 {
 	uint64_t *old;
 
-	pthread_mutex_lock(&cache->lock);
+	pthread_rwlock_wrlock(&cache->lock);
 	old = cache->ids;
 	cache->ids = plain->met;
 	cache->n = plain->n_met;
-	pthread_mutex_unlock(&cache->lock);
+	pthread_rwlock_unlock(&cache->lock);
 	plain->met = old;
 }
 
