@@ -46,7 +46,7 @@ _idmount_operand()
 # behind the last one.
 _idmount_map()
 {
-	local map=$1 cur=$2
+	local map=$1 cur=$2 given=
 
 	compopt -o nospace
 	case ${map##*[,+]} in
@@ -57,7 +57,10 @@ _idmount_map()
 		mapfile -t COMPREPLY < <(compgen -u -- "$cur")
 		;;
 	*)
-		[[ $map == *[,+]* ]] || mapfile -t COMPREPLY < <(compgen -W 'auto u: g: b:' -- "$cur")
+		# The first name of an entry. Commas and pluses do not end a word for bash.
+		[[ $map == *[,+]* ]] || given='auto u: g: b:'
+		mapfile -t COMPREPLY < <(compgen -W "$given" -- "$cur" || :
+			compgen -P "${cur%"${map##*[,+]}"}" -S : -u -- "${map##*[,+]}")
 		;;
 	esac
 }
@@ -157,6 +160,24 @@ _idmount_value()
 	esac
 }
 
+# The program of "run" behind "--", and then its files. False before that.
+_idmount_program()
+{
+	local cur=$1 words=("${@:2}") i
+
+	for ((i = 2; i < ${#words[@]}; i++)); do
+		[[ ${words[i]} == -- ]] || continue
+		compopt -o filenames
+		if ((i + 1 == ${#words[@]})); then
+			mapfile -t COMPREPLY < <(compgen -c -- "$cur" | sort -u)
+		else
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		fi
+		return
+	done
+	return 1
+}
+
 _idmount_options()
 {
 	local command=$1 cur=$2 map='-m --map --userns --keep-rest' options trial='--dry-run -v --verbose'
@@ -225,7 +246,9 @@ _idmount()
 	[[ $value == --*=* ]] && option=${value%%=*} value=${value#*=}
 	[[ $cur == [=:] ]] && cur=
 
-	if _idmount_value "$command" "$option" "$value" "$cur"; then
+	if [[ $command == run ]] && _idmount_program "$cur" "${COMP_WORDS[@]::COMP_CWORD}"; then
+		return
+	elif _idmount_value "$command" "$option" "$value" "$cur"; then
 		return
 	elif [[ $cur == -* ]]; then
 		_idmount_options "$command" "$cur"

@@ -38,6 +38,7 @@ test  qemu-system-x86 machines for them
 test  xz-utils      modules of these kernels
 test  acl           ACLs through a mount
 test  e2fsprogs     makes an ext4 to map
+test  fish          completion
 test  erofs-utils   makes an erofs to map
 test  fuse-overlayfs a yardstick of bench/
 test  g++           the header as C++
@@ -57,6 +58,7 @@ test  valgrind      watches the library's memory
 test  systemd       boots with the units of the service
 test  uidmap        maps of ordinary users
 test  xfsprogs      makes an xfs to map
+test  zsh           completion
 long  gcc-aarch64-linux-gnu tests on arm64
 long  gcc-riscv64-linux-gnu all of it compiles for riscv64
 long  libc6-dev-arm64-cross tests on arm64

@@ -175,6 +175,58 @@ names()
 	same 'idmount' '--help --version -V -h' "$(offered idmount - | xargs)"
 }
 
+@test "bash completes names of a map, and the program of run" {
+	grep -qx root: <(offered idmount mount -m ro)
+	grep -qx root: <(offered idmount mount -m '')
+	grep -qx auto <(offered idmount mount -m '')
+	same 'a second entry' '1,root:' "$(offered idmount mount -m 1,root)"
+	same 'a program' 1 "$(offered idmount run --rootfs / -- bash | grep -cx bash)"
+	same 'its file' completion/idmount.bash "$(offered idmount run --rootfs / -- cat completion/idmount.b)"
+	same 'no program before' '--bind' "$(offered idmount run --rootfs / --bi)"
+}
+
+@test "the completions for zsh and fish are what scripts/completions.py makes of the help" {
+	diff -u completion/_idmount <(scripts/completions.py "$IDMOUNT" zsh)
+	diff -u completion/idmount.fish <(scripts/completions.py "$IDMOUNT" fish)
+}
+
+# fish_offers LINE: prints what fish completes, without descriptions.
+fish_offers()
+{
+	HOME=$BATS_TEST_TMPDIR fish --no-config -c 'source completion/idmount.fish; complete -C $argv[1]' "$1" | cut -f1 | sort
+}
+
+@test "fish completes what the help has" {
+	local command
+
+	type -P fish || skip 'there is no fish'
+	same 'commands' "$(commands)" "$(fish_offers 'idmount ')"
+	for command in $(real_commands); do
+		same "$command" "$(idmount help "$command" | grep '^  ' | grep -oE '^ +(-., )?--[a-z-]+' | grep -oE -- '--[a-z-]+' | sort)" \
+			"$(fish_offers "idmount $command --")"
+	done
+	same 'a map' '1:2,root:daemon' "$(fish_offers 'idmount mount -m 1:2,root:daemo')"
+	same 'columns' 'ID,UID-MAP' "$(fish_offers 'idmount list -o ID,UI')"
+	same 'words' 'ro,nosuid' "$(fish_offers 'idmount mount -o ro,nosui')"
+	same 'a program' 1 "$(fish_offers 'idmount run --rootfs / -- bas' | grep -cx bash)"
+	same 'the command of help' list "$(fish_offers 'idmount help lis')"
+}
+
+@test "zsh gets each option of the help" {
+	local command
+
+	type -P zsh || skip 'there is no zsh'
+	zsh -fn completion/_idmount
+	for command in $(real_commands); do
+		# _arguments is the function of zsh that parses them.
+		same "$command" "$(idmount help "$command" | grep '^  ' | grep -oE '^ +(-., )?--[a-z-]+' | options)" \
+			"$(zsh -fc '
+				_arguments() { [[ $1 != -C ]] || { state=argument; return }; print -rl -- "$@" }
+				words=($1)
+				source completion/_idmount' zsh "$command" | sed -nE 's/^\*(--?[a-zA-Z-]*[a-zA-Z])[=+]?\[.*/\1/p' | sort)"
+	done
+}
+
 @test "every option of the help is known" {
 	local command option
 
