@@ -13,6 +13,7 @@ tests/meson.build, or a suite with a colon behind it; without one, a choice of t
   --suite S    bookworm or trixie; without it: trixie
   --command    run COMMAND there instead, in a shell: this tree is at /source, a build directory at /build
   --bare       with nothing installed but apt
+  --packaging  with what builds and checks packages, and nothing else
   --network    with the host's network
   --prepare    make the root filesystem, and run nothing
   --proof      as ./test.sh runs it: print TAP
@@ -37,6 +38,10 @@ packages=(
   procps protobuf-compiler psmisc python3 python3-grpcio python3-kubernetes python3-protobuf runc scdoc
   squashfs-tools uidmap util-linux-extra xfsprogs
 )
+# To build packages of Debian and of others, and to check them.
+packaging_packages=(
+  autopkgtest build-essential debhelper libsubid-dev lintian man-db meson pkg-config rpm rpmlint scdoc
+)
 # The parts in which releases differ: the compiler, libc, mount(8), and the engines.
 chosen_tests=(
   unit: features tree filesystems overlay list umount subid child
@@ -44,7 +49,7 @@ chosen_tests=(
   cases containerd containerd-config cri docs podman rootless-images rootless-volumes
 )
 
-suite=trixie bare='' network='' prepare='' tap='' command='' names=()
+suite=trixie packages_of='' network='' prepare='' tap='' command='' names=()
 
 # Nothing can be run here. Where tests are only one part of many (TAP), that skips them, but not where nothing may be
 # skipped.
@@ -80,7 +85,7 @@ add_options() {
         [[ ${2-} =~ ^(bookworm|trixie)$ ]] || refuse "expected --suite bookworm or trixie, got ${2-nothing}"
         suite=$2 && shift
         ;;
-      --bare) bare=yes ;;
+      --bare | --packaging) packages_of=${1#--} ;;
       --network) network=yes ;;
       --prepare) prepare=yes ;;
       --proof) tap=yes ;;
@@ -116,7 +121,7 @@ build_and_test='
 '
 
 main() {
-  local name=$suite
+  local name
 
   [ "$(id -u)" = 0 ] || problem "it needs root"
   [ -n "$release" ] || problem "it needs Debian, for the packages of a root filesystem"
@@ -125,7 +130,15 @@ main() {
   need busybox busybox-static
   # tests/meson.build says why not in Debian 12.
   [ "$suite" = bookworm ] || { packages+=(docker.io docker-cli) && chosen_tests+=(docker kube-play); }
-  [ -z "$bare" ] || { packages=() && name=$suite-bare; }
+  case $packages_of in
+    bare) packages=() ;;
+    packaging)
+      packages=("${packaging_packages[@]}")
+      # For the directory of units: systemd.pc has moved.
+      [ "$suite" = bookworm ] && packages+=(systemd) || packages+=(systemd-dev)
+      ;;
+  esac
+  name=$suite${packages_of:+-$packages_of}
   make_root "$name" "$suite" "${packages[@]}"
   [ -z "$prepare" ] || return 0
   if [ -n "$command" ]; then
