@@ -199,7 +199,7 @@ _idmount_options()
 		options="$map --invert --compose --translate --format"
 		;;
 	explain)
-		options='--pid --container --user --userns --read --write --exec --create --unlink --chmod --chown --json'
+		options='--pid --container --user --userns --read --write --exec --create --unlink --chmod --chown --owners --json'
 		;;
 	overlay)
 		options="$map -L --lower -U --upper -W --work --upper-ids -o --options --mkdir $trial"

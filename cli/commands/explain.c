@@ -6,10 +6,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cli/common/columns.h"
 #include "cli/common/command.h"
 #include "cli/common/json-print.h"
 #include "cli/common/report.h"
 #include "cli/explain/layer.h"
+#include "cli/explain/owners.h"
 #include "cli/explain/verdict.h"
 #include "lib/base/error.h"
 #include "lib/base/mount-attr.h"
@@ -26,6 +28,7 @@ enum {
 	OPTION_UNLINK,
 	OPTION_CHMOD,
 	OPTION_CHOWN,
+	OPTION_OWNERS,
 	OPTION_JSON
 };
 
@@ -41,6 +44,7 @@ static const struct option_row options[] = {
 	{ OPTION_UNLINK, "unlink", NULL, "remove PATH" },
 	{ OPTION_CHMOD, "chmod", NULL, "change the mode" },
 	{ OPTION_CHOWN, "chown", "UID[:GID]", "change the owner, as the process counts IDs" },
+	{ OPTION_OWNERS, "owners", NULL, "of the files below the directory PATH, as a table" },
 	{ OPTION_JSON, "json", NULL, "print a JSON array" },
 	{ 0 },
 };
@@ -56,12 +60,14 @@ struct request {
 	unsigned int accesses; /* 1 << IDM_ACCESS_*; 0: the common ones */
 	uint32_t new_uid, new_gid;
 	bool as_json;
+	bool wants_owners;
 	struct json json;
 	bool refused;
 	bool has_process; /* its line is printed */
 	const char *path; /* as it is in the command line */
 	uint32_t unseen;
 	char layer[PATH_MAX]; /* JSON: the file in a layer of an overlay */
+	struct owners owners; /* JSON */
 };
 
 /* ---- the parts of the text ---- */
@@ -332,6 +338,82 @@ static int judge_last(struct request *request, struct verdict *v, struct idm_err
 	return 0;
 }
 
+/* ---- owners ---- */
+
+static void print_owners(const struct owners *owners)
+{
+	struct table table = { .columns = 5 };
+	char text[24];
+
+	table_cell(&table, "KIND");
+	table_cell(&table, "DISK");
+	table_cell(&table, "SEEN");
+	table_cell(&table, "INSIDE");
+	table_cell(&table, "FILES");
+	for (size_t i = 0; i < owners->n; i++) {
+		const struct owner *o = &owners->list[i];
+
+		table_cell(&table, o->kind == IDM_UID ? "user" : "group");
+		table_cell(&table, o->disk == IDM_EXPLAIN_NO_ID ? "?" : format_id(o->disk, text));
+		table_cell(&table, format_id(o->seen, text));
+		table_cell(&table, format_id(o->inside, text));
+		snprintf(text, sizeof(text), "%llu", (unsigned long long)o->files);
+		table_cell(&table, text);
+	}
+	if (!table_print(&table))
+		out_of_memory();
+	if (owners->has_more)
+		print_line("  note     there are more files than these %d", OWNERS_FILES_MOST);
+	if (owners->incomplete)
+		print_line("  note     a directory could not be read");
+}
+
+static void add_owner_id(struct json *json, const char *key, uint32_t id)
+{
+	if (id == IDM_EXPLAIN_NO_ID)
+		json_add_string(json, key, NULL);
+	else
+		json_add_number(json, key, id);
+}
+
+static void add_owners(struct json *json, const struct owners *owners)
+{
+	json_open(json, "owners", '[');
+	for (size_t i = 0; i < owners->n; i++) {
+		const struct owner *o = &owners->list[i];
+
+		json_open(json, NULL, '{');
+		json_add_string(json, "kind", o->kind == IDM_UID ? "user" : "group");
+		add_owner_id(json, "disk", o->disk);
+		add_owner_id(json, "seen", o->seen);
+		add_owner_id(json, "inside", o->inside);
+		json_add_number(json, "files", o->files);
+		json_close(json);
+	}
+	json_close(json);
+	json_add_bool(json, "complete", !owners->has_more && !owners->incomplete);
+}
+
+static int show_owners(struct request *request, const struct verdict *v, struct idm_error *err)
+{
+	struct owners owners;
+	int r;
+
+	if (!S_ISDIR(v->facts.inode->mode))
+		return idm_fail(err, -ENOTDIR, IDM_STEP_EXPLAIN, NULL, "expected a directory, got a %s",
+				type_word(v->facts.inode->mode));
+	r = find_owners(v, &owners);
+	if (r < 0)
+		r = idm_fail(err, r, IDM_STEP_EXPLAIN, NULL, "count owners: %s", strerror(-r));
+	else if (request->as_json)
+		request->owners = owners;
+	else
+		print_owners(&owners);
+	if (r < 0 || !request->as_json)
+		free_owners(&owners);
+	return r;
+}
+
 /* ---- a path ---- */
 
 struct visit {
@@ -382,6 +464,8 @@ static int explain_step(const struct idm_explain_info *place, void *data)
 	if (r == 0)
 		r = place->is_last ? judge_last(request, &v, visit->err)
 				   : find_verdict(request, &v, visit->err);
+	if (r == 0 && place->is_last && request->wants_owners)
+		r = show_owners(request, &v, visit->err);
 	/* The library's errors about facts have no subject. */
 	if (r < 0)
 		idm_subject(visit->err, place->path);
@@ -413,6 +497,7 @@ static int explain_one(struct request *request, const char *path)
 	request->path = path;
 	request->unseen = 0;
 	*request->layer = '\0';
+	request->owners = (struct owners){ 0 };
 	request->has_process = false;
 	if (request->as_json) {
 		json_open(&request->json, NULL, '{');
@@ -430,6 +515,9 @@ static int explain_one(struct request *request, const char *path)
 			json_add_name(&request->json, "layer", request->layer);
 		else
 			json_add_string(&request->json, "layer", NULL);
+		if (request->wants_owners)
+			add_owners(&request->json, &request->owners);
+		free_owners(&request->owners);
 	}
 	print_unseen(request);
 	if (request->as_json)
@@ -475,6 +563,9 @@ static int read_option(struct request *request, int letter, const char *value)
 		return DONE;
 	case OPTION_USER:
 		request->subject.user = value;
+		return DONE;
+	case OPTION_OWNERS:
+		request->wants_owners = true;
 		return DONE;
 	case OPTION_JSON:
 		request->as_json = true;

@@ -571,3 +571,39 @@ start_member()
 	run -0 idmount explain --pid "$pid" --user 0:0 --create /mnt/src
 	inside touch /mnt/src/new
 }
+
+# table OPTION... PATH: prints the table of owners.
+table()
+{
+	idmount explain --owners "$@" | sed -n '/^KIND/,$p' | sed 's/  */ /g'
+}
+
+@test "a mount point: the owners on disk, as the mount shows them, and in a container" {
+	reachable
+	mkdir -p src/deep/deeper
+	touch src/file src/deep/file src/deep/deeper/{file,other}
+	chown 5:6 src/file
+	chown 2000:6 src/deep/deeper/file
+	mount -t tmpfs none src/deep/deeper/mount -o uid=7,X-mount.mkdir
+	noting idmount mount -o nosuid,nodev -m 0:100000:1000 src dst
+	same 'with a map' $'KIND DISK SEEN INSIDE FILES\nuser 0 100000 100000 6\nuser 5 100005 100005 1\nuser 2000 unmapped unmapped 1
+group 0 100000 100000 6\ngroup 6 100006 100006 2' "$(table /mnt/dst)"
+	# The root directory of the other mount does not count.
+	same 'without a map' $'KIND DISK SEEN INSIDE FILES\nuser 0 0 0 5\nuser 5 5 5 1\nuser 2000 2000 2000 1\ngroup 0 0 0 5
+group 6 6 6 2' "$(table /mnt/src)"
+	same 'without the privilege' 'user ? unmapped unmapped 1' \
+		"$(explain_as 1000 --owners /mnt/dst | sed -n '/^user *?/s/  */ /gp')"
+	start_container '0 100000 6'
+	same 'in a container' $'user 0 100000 0 6\nuser 5 100005 5 1\ngroup 0 100000 0 6\ngroup 6 100006 unmapped 2' \
+		"$(table --pid "$pid" /mnt/dst | grep -E '^(user|group) [0-9]')"
+	same 'as JSON' '[["user",5,100005,5,1],["group",6,100006,null,2],true]' "$(idmount explain --owners --json \
+		--userns "$pid" --user 0:0 /mnt/dst | jq -c '.[0] | [(.owners[1,-1] | [.kind, .disk, .seen, .inside, .files]), .complete]')"
+	fails_with_line 'expected a directory, got a regular file' idmount explain --owners /mnt/src/file
+}
+
+# fails_with_line TEXT COMMAND...
+fails_with_line()
+{
+	run -1 --separate-stderr "${@:2}"
+	[[ $stderr == *"$1" ]]
+}
