@@ -146,3 +146,25 @@ hooked()
 	run -3 --separate-stderr box -- sh -c 'exit 3'
 	nothing_is_left
 }
+
+@test "idmount explain finds a container by its name and by its ID" {
+	local id number name
+
+	cgroups=(--cgroups=disabled)
+	podman_options=(--runtime crun)
+	id=$(box --detach --name explained --uidmap 0:100000:65536 -v /mnt/vol:/vol -- sleep 1000)
+	number=$(podman container inspect --format '{{.State.Pid}}' explained)
+	# With the options of this file.
+	mkdir bin
+	printf '#!/bin/sh\nexec %s --tmpdir /mnt/engine/tmp "$@"\n' "$(type -P podman)" >bin/podman
+	chmod 755 bin/podman
+	PATH=/mnt/bin:$PATH
+	for name in explained "$id" "${id:0:12}"; do
+		run -1 idmount explain --container "$name" --write /vol/ours
+		[[ $output == *'user namespace: 0:100000:65536'* ]]
+		[[ $output == *"cure     setfacl -m u:100000:w /proc/$number/root/vol/ours"* || $output == *"cure     setfacl -m u:100000:rw /proc/$number/root/vol/ours"* ]]
+	done
+	podman kill explained
+	podman wait explained || true
+	run -1 idmount explain --container explained /
+}
