@@ -16,6 +16,7 @@
 #include "lib/base/macros.h"
 #include "lib/idmap/nss.h"
 #include "lib/sys/capability.h"
+#include "lib/sys/file-type.h"
 
 #define NAME_MOST 256
 #define EVERY_CAPABILITY ((1ULL << (CAP_LAST_CAP + 1)) - 1)
@@ -191,7 +192,7 @@ int add_subject(const struct subject *s, const struct idm_explain_info *place,
 	facts->n_groups = s->n_groups;
 	facts->capabilities = capabilities_of(s, place);
 	facts->fs_capabilities = !facts->userns_map && idm_in_initial_userns() ? facts->capabilities : 0;
-	if (facts->userns_map)
+	if (facts->userns_map && !idm_is_on_block_device(place->fd))
 		*unseen |= IDM_UNSEEN_FS_USERNS;
 	return convert_user(s, facts, err);
 }

@@ -33,6 +33,15 @@ int idm_file_type(int fd, mode_t *type)
 	return r == -EACCES ? find_type_by_link(fd, type) : r;
 }
 
+bool idm_is_on_block_device(int fd)
+{
+	struct statx st;
+
+	/* Others have anonymous devices, of major number 0. */
+	return idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) == 0 &&
+	       st.stx_dev_major != 0;
+}
+
 int idm_hint_admission(int code, int fd, struct idm_error *err)
 {
 	struct statx st;

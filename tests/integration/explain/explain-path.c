@@ -351,6 +351,22 @@ TEST_SINCE(6, 15, untried_before, the_verdict_about_each_process_is_the_kernels)
 
 /* ---- single facts ---- */
 
+static int note_unseen(const struct idm_explain_info *place, void *unseen)
+{
+	*(uint32_t *)unseen = place->unseen;
+	return 0;
+}
+
+/* Of the path itself, not of the way. */
+static uint32_t unseen_of(pid_t pid, const char *path)
+{
+	uint32_t unseen = 0;
+	struct idm_error err;
+
+	assert_ok(idm_explain_path(pid, path, 0, note_unseen, &unseen, &err), &err);
+	return unseen;
+}
+
 TEST_SINCE(6, 15, untried_before, an_owner_that_the_mount_does_not_map_is_found_on_disk)
 {
 	struct verdict v;
@@ -387,6 +403,25 @@ TEST(an_ordinary_user_learns_which_facts_are_missing)
 	make_dir(SCRATCH "/private", 0700, 0, 0);
 	make_file(SCRATCH "/private/file", 0666, 0, 0);
 	in_child(stop_at_root, &root);
+}
+
+TEST_SINCE(6, 15, untried_before, the_initial_user_namespace_mounts_block_devices)
+{
+	const struct kind *container = &kinds[4];
+	struct shared *shared = new_shared();
+	struct subject subject;
+
+	scratch_enter();
+	make_files();
+	set_immutable(BOX "/immutable", false);
+	scratch_filesystem("ext4", BOX "/disk", NULL);
+	must(chmod(BOX "/disk", 0755));
+	subject = start_subject(container, shared);
+	assert_int_equal(explain(subject.pid, "/disk", IDM_ACCESS_EXECUTE).result.rule, IDM_RULE_NONE);
+	assert_true(unseen_of(subject.pid, "/own") & IDM_UNSEEN_FS_USERNS);
+	assert_false(unseen_of(subject.pid, "/disk") & IDM_UNSEEN_FS_USERNS);
+	end_subject(&subject);
+	munmap(shared, sizeof(*shared));
 }
 
 static int count_places(const struct idm_explain_info *place, void *data)
