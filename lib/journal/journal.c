@@ -368,7 +368,7 @@ static int add_name(struct names *names, const struct idm_mount_info *mount)
 		       : 0;
 }
 
-static bool is_below(const struct names *names, const struct idm_mount_info *mount)
+static bool is_below_named(const struct names *names, const struct idm_mount_info *mount)
 {
 	for (size_t i = names->n; i-- > 0;)
 		if (names->ids[i] == mount->parent_id)
@@ -380,7 +380,7 @@ static int add_if_below(const struct idm_mount_info *mount, void *data)
 {
 	struct names *names = data;
 
-	return mount->id == names->root || is_below(names, mount) ? add_name(names, mount) : 0;
+	return mount->id == names->root || is_below_named(names, mount) ? add_name(names, mount) : 0;
 }
 
 static int add_all_names(struct idm_journal_writer *rec, int tree, struct names *names,

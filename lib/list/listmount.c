@@ -126,7 +126,7 @@ int idm_statmount_list(const struct idm_lister *lister, const struct idm_mount_n
 /* ---- one mount, and those below ---- */
 
 /* A mount outside of the caller's root directory has no target, and is not listed. */
-static int report_place(struct idm_statmount_reader *r, uint64_t id)
+static int report_listed_place(struct idm_statmount_reader *r, uint64_t id)
 {
 	int k = idm_statmount_query_growing(r, id, IDM_STATMOUNT_MNT_BASIC | IDM_STATMOUNT_MNT_POINT);
 	const struct idm_statmount *m = r->buf;
@@ -146,7 +146,7 @@ static int report_place(struct idm_statmount_reader *r, uint64_t id)
 static int list_places(struct idm_statmount_reader *r, uint64_t top)
 {
 	AUTO_FREE uint64_t *ids = NULL;
-	int k = report_place(r, top);
+	int k = report_listed_place(r, top);
 	ssize_t n = k == 0 ? find_ids(r, top, &ids) : 0;
 
 	/* The top mount is gone by now, or hidden. */
@@ -155,7 +155,7 @@ static int list_places(struct idm_statmount_reader *r, uint64_t top)
 	if (n < 0)
 		return idm_statmount_fail(r, (int)n);
 	for (ssize_t i = 0; i < n && k == 0; i++)
-		k = report_place(r, ids[i]);
+		k = report_listed_place(r, ids[i]);
 	return k;
 }
 
