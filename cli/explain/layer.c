@@ -136,9 +136,12 @@ static char *find_upper_option(const char *options)
 /* The upper layer comes last in the text. */
 static int search_upper(struct layer_search *s, const char *options)
 {
-	AUTO_FREE char *option = find_upper_option(options);
+	char *option = find_upper_option(options);
+	const char *upper = option ? match_option(option, "upperdir=") : NULL;
+	int r = upper ? search_layer(s, upper, true) : SEARCH_ON;
 
-	return option ? search_layer(s, match_option(option, "upperdir="), true) : SEARCH_ON;
+	free(option);
+	return r;
 }
 
 static int search_option(struct layer_search *s, char *option)

@@ -106,7 +106,7 @@ int idm_nss_find_groups(const char *name, uint32_t gid, uint32_t **groups, size_
 	AUTO_FREE gid_t *list = NULL;
 	int found = 0, r = list_groups(name, gid, &list, &found);
 
-	for (int i = 0; i < found && r == 0; i++) {
+	for (int i = 0; r == 0 && list && i < found; i++) {
 		uint32_t *group = idm_array_append(groups, n, sizeof(*group));
 
 		if (!group)
