@@ -55,13 +55,10 @@ hardened() {
 
 # The root has no network: the packages are the local ones, and what they depend on is installed.
 test_installed() {
-  local here=(null)
-
   : >/etc/apt/sources.list
-  # This mount namespace is as good as a machine. Debian 12's autopkgtest assumes so.
-  ! autopkgtest-virt-null --help | grep -q fake-capability || here+=(--fake-capability isolation-machine)
-  autopkgtest --no-built-binaries /build/result/idmount_*.deb /build/result/libidmount{0,-dev}_*.deb \
-    /build/result/idmount_*.dsc -- "${here[@]}"
+  # The mount namespace of the root is as good as a machine.
+  autopkgtest --ignore-restrictions=isolation-machine --no-built-binaries \
+    /build/result/idmount_*.deb /build/result/libidmount{0,-dev}_*.deb /build/result/idmount_*.dsc -- null
 }
 
 # Fedora's macros that Debian lacks.
