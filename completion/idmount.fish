@@ -99,6 +99,9 @@ complete -c idmount -n '__idmount_is map' -l translate -x -d 'print the seen ID 
 complete -c idmount -n '__idmount_is map' -l format -x -a 'text kernel containerd util-linux crun oci' -d 'print the map as text, kernel, containerd, util-linux, crun or oci, instead of drawing it'
 complete -c idmount -n '__idmount_is map' -s h -l help -d 'show this help'
 complete -c idmount -n '__idmount_is explain' -l pid -x -d 'the process'
+complete -c idmount -n '__idmount_is explain' -l container -x -d 'the first process of the container'
+complete -c idmount -n '__idmount_is explain' -l user -x -a '(__fish_complete_users)' -d 'with the credentials of that user'
+complete -c idmount -n '__idmount_is explain' -l userns -x -d 'in the user namespace of that process'
 complete -c idmount -n '__idmount_is explain' -l read -d 'open PATH to read'
 complete -c idmount -n '__idmount_is explain' -l write -d 'open PATH to write'
 complete -c idmount -n '__idmount_is explain' -l exec -d 'execute PATH'
@@ -106,6 +109,7 @@ complete -c idmount -n '__idmount_is explain' -l create -d 'create a file in the
 complete -c idmount -n '__idmount_is explain' -l unlink -d 'remove PATH'
 complete -c idmount -n '__idmount_is explain' -l chmod -d 'change the mode'
 complete -c idmount -n '__idmount_is explain' -l chown -x -d 'change the owner, as the process counts IDs'
+complete -c idmount -n '__idmount_is explain' -l owners -d 'of the files below the directory PATH, as a table'
 complete -c idmount -n '__idmount_is explain' -l json -d 'print a JSON array'
 complete -c idmount -n '__idmount_is explain' -s h -l help -d 'show this help'
 complete -c idmount -n '__idmount_is explain' -F

@@ -88,21 +88,32 @@ static bool append_line(struct fstab *fstab, struct fstab_line line)
 	return new;
 }
 
-/* getmntent(3) reads a file, and does not tell the line. So it gets a file for each. */
-static bool add_fstab_line(struct fstab *fstab, const char *text, size_t length, size_t number)
+/*
+ * getmntent(3) reads a file, and does not tell the line. So it gets a file for each. musl's requires a
+ * line end.
+ */
+static bool add_fstab_line(struct fstab *fstab, const char *text, int length, size_t number)
 {
-	char *line = strndup(text, length), *buf = malloc(length + 2);
-	FILE *in = line && buf && length ? fmemopen(line, length, "r") : NULL;
-	bool good = line && buf && (in || !length);
+	const size_t size = (size_t)length + 2;
+	char *line = malloc(size), *buf = malloc(size);
 	struct mntent entry;
+	FILE *in = NULL;
+	bool good;
 
-	if (in && getmntent_r(in, &entry, buf, (int)(length + 2)))
-		good = append_line(fstab,
-				   (struct fstab_line){ number, strdup(entry.mnt_fsname),
-							strdup(entry.mnt_dir), strdup(entry.mnt_type),
-							strdup(entry.mnt_opts) });
-	if (in)
+	/* fmemopen(3) looks for the end of the text at once. */
+	if (line && buf) {
+		snprintf(line, size, "%.*s\n", length, text);
+		in = fmemopen(line, size - 1, "r");
+	}
+	good = in;
+	if (in) {
+		if (getmntent_r(in, &entry, buf, (int)size))
+			good = append_line(fstab, (struct fstab_line){ number, strdup(entry.mnt_fsname),
+								       strdup(entry.mnt_dir),
+								       strdup(entry.mnt_type),
+								       strdup(entry.mnt_opts) });
 		fclose(in);
+	}
 	free(line);
 	free(buf);
 	return good;
@@ -110,15 +121,12 @@ static bool add_fstab_line(struct fstab *fstab, const char *text, size_t length,
 
 static bool parse_fstab(struct fstab *fstab, const char *text)
 {
-	size_t number = 1;
-
-	for (; *text; number++) {
+	for (size_t number = 1; *text; number++) {
 		size_t n = strcspn(text, "\n");
 
-		n += text[n] == '\n'; /* musl requires it */
-		if (!add_fstab_line(fstab, text, n, number))
+		if (!add_fstab_line(fstab, text, (int)n, number))
 			return false;
-		text += n;
+		text += n + (text[n] == '\n');
 	}
 	return true;
 }

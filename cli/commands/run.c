@@ -404,14 +404,23 @@ static int start_confined_program(const struct run_request *q, struct run_root *
 }
 
 /* A writable overlay of the host would write into its work directory. So no root is made of it. */
-static int try_run(struct run_request *q, struct run_root *root)
+static int try_layers_of_root(const struct run_request *q)
 {
 	const struct idm_path upper = { AT_FDCWD, q->upper }, work = { AT_FDCWD, q->work };
-	struct run_user user = { 0 };
-	int status = q->upper ? try_directory(&upper) : run_make_root(q, root);
+	int status = try_directory(&upper);
 
-	if (status == DONE && q->upper)
+	if (status == DONE)
 		status = try_directory(&work);
+	for (size_t i = 0; i < q->layers.n_lower && status == DONE; i++)
+		status = try_directory(&q->layers.lower[i]);
+	return status;
+}
+
+static int try_run(struct run_request *q, struct run_root *root)
+{
+	struct run_user user = { 0 };
+	int status = q->upper ? try_layers_of_root(q) : run_make_root(q, root);
+
 	if (status == DONE && !q->upper)
 		status = run_find_user(q, root->tree, &user);
 	run_root_free(root);

@@ -855,6 +855,8 @@ $hint" idmount overlay -L fuse -L src src
 	[[ ! -e root/x && ! -e root/new ]]
 	fails 125 'idmount: run: no: open directory: No such file or directory' \
 		idmount run --dry-run -L root -U up -W no -m 0:100000:65536 -- sh
+	fails 125 'idmount: run: no: open directory: No such file or directory' \
+		idmount run --dry-run -L root:no -U up -W work -m 0:100000:65536 -- sh
 	fails 125 'idmount: run: no: open tree: No such file or directory' inside --dry-run --bind no:/x -- sh
 	run -125 --separate-stderr inside --dry-run --user no-such-user -- sh
 	[[ $stderr == *no-such-user* ]]
