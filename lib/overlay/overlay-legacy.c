@@ -8,7 +8,9 @@
  * The string may have 4095 bytes. It names layers by their paths below the copies, which are in a tmpfs
  * that the child is in. If these are too long, links "0", "1", ... in the tmpfs name all of them, so
  * that 500 layers fit, whatever they are called. A path with a special character is named by a link,
- * too.
+ * too. Where all layers are below one copy, and need no link, the child is in that copy, and needs no
+ * tmpfs. It mounts the overlay over the top layer there. The layers of an overlay are found before it is
+ * mounted, and no other process sees that mount.
  */
 #include <errno.h>
 #include <limits.h>
@@ -36,10 +38,13 @@ struct assembly {
 	const struct idm_overlay_options *overlay;
 	const struct idm_layers *layers;
 	struct idm_layer_name upper, work; /* their names in the tmpfs */
-	int scratch;			   /* a detached tmpfs */
+	int scratch;			   /* a detached tmpfs; -1: none is needed */
+	int base;			   /* where the child is: that, or the only copy */
+	const char *target;		   /* of the overlay, from there */
 	struct idm_delegate *root;	   /* mounts as mapped root; NULL: the child does it */
 	enum idm_error_step step;
 	bool link_all; /* the paths do not fit */
+	bool needs_scratch;
 	char options[OPTIONS_SIZE];
 };
 
@@ -84,6 +89,15 @@ static void append_layer_path(struct text *t, const struct idm_layer *l)
 	append_string(t, l->below);
 }
 
+/* From the directory that the child is in. */
+static void append_plain_name(struct text *t, const struct assembly *a, const struct idm_layer *l)
+{
+	if (a->needs_scratch)
+		append_layer_path(t, l);
+	else
+		append_string(t, l->below);
+}
+
 /* Whether a link in the tmpfs names the layer. Commas, colons and backslashes would need escapes. */
 static bool is_linked(const struct assembly *a, const struct idm_layer *l)
 {
@@ -107,7 +121,16 @@ static void append_layer_name(struct text *t, const struct assembly *a, size_t i
 	if (is_linked(a, &a->layers->v[i]))
 		append_link_name(t, a, i);
 	else
-		append_layer_path(t, &a->layers->v[i]);
+		append_plain_name(t, a, &a->layers->v[i]);
+}
+
+/* Whether the layers are below several copies, or one of them has a link. */
+static bool needs_scratch(const struct assembly *a)
+{
+	for (size_t i = 0; i < a->layers->n; i++)
+		if (is_linked(a, &a->layers->v[i]))
+			return true;
+	return a->layers->n_clones != 1;
 }
 
 /* ---- the options ---- */
@@ -160,10 +183,12 @@ static size_t compose_options(struct assembly *a)
 
 static int write_options(struct assembly *a, struct idm_error *err)
 {
-	size_t length = compose_options(a);
+	size_t length;
 
+	a->needs_scratch = needs_scratch(a);
+	length = compose_options(a);
 	if (length >= sizeof(a->options)) {
-		a->link_all = true;
+		a->link_all = a->needs_scratch = true;
 		length = compose_options(a);
 	}
 	if (length < sizeof(a->options))
@@ -219,15 +244,24 @@ static int link_layers(struct assembly *a)
 }
 
 /* Where everything is attached: over the root directory of a copy of the mount namespace. */
-static int enter_new_tmpfs(struct assembly *a)
+static int enter_base(struct assembly *a)
 {
 	int r = idm_staging_enter(a->overlay->staging_fd, &a->step);
 
 	if (r == 0)
-		r = idm_sys_move_mount(a->scratch, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
+		r = idm_sys_move_mount(a->base, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
 	if (r == 0)
-		r = idm_sys_fchdir(a->scratch);
+		r = idm_sys_fchdir(a->base);
 	return r;
+}
+
+static int fill_scratch(struct assembly *a)
+{
+	int r = attach_clones(a);
+
+	if (r == 0)
+		r = link_layers(a);
+	return r == 0 ? idm_sys_mkdirat(a->scratch, TARGET, 0755) : r;
 }
 
 /* This process may share the caller's memory, and then must not change its own credentials. */
@@ -241,7 +275,7 @@ static int mount_assembled(struct assembly *a)
 		return r;
 	}
 	a->step = IDM_STEP_NONE;
-	return idm_sys_mount(get_source(a), TARGET, "overlay", 0, a->options);
+	return idm_sys_mount(get_source(a), a->target, "overlay", 0, a->options);
 }
 
 /* Returns a detached copy of the overlay, in the descriptor table that is also the caller's. */
@@ -251,22 +285,18 @@ static int assemble_here(void *data)
 	int r;
 
 	a->step = IDM_STEP_ENTER_MOUNT_NAMESPACE;
-	r = enter_new_tmpfs(a);
+	r = enter_base(a);
 	if (r < 0)
 		return r;
 	a->step = IDM_STEP_ATTACH_LAYERS;
-	r = attach_clones(a);
-	if (r == 0)
-		r = link_layers(a);
-	if (r == 0)
-		r = idm_sys_mkdirat(a->scratch, TARGET, 0755);
+	r = a->needs_scratch ? fill_scratch(a) : 0;
 	if (r < 0)
 		return r;
 	r = mount_assembled(a);
 	if (r < 0)
 		return r;
 	a->step = IDM_STEP_COPY_OVERLAY;
-	return idm_sys_open_tree(AT_FDCWD, TARGET, OPEN_TREE_CLONE);
+	return idm_sys_open_tree(AT_FDCWD, a->target, OPEN_TREE_CLONE);
 }
 
 /* ---- in the caller ---- */
@@ -321,20 +351,35 @@ static int assemble_in_child(struct assembly *a, struct idm_error *err)
 		       : idm_diagnose_no_overlay(r, -1, a->overlay, err);
 }
 
+/* Decides where the child works. */
+static int prepare_base(struct assembly *a, struct idm_error *err)
+{
+	if (!a->needs_scratch) {
+		a->base = a->layers->clones[0];
+		a->target = a->layers->v[0].below;
+		return 0;
+	}
+	a->base = a->scratch = idm_probe_tmpfs();
+	a->target = TARGET;
+	return a->scratch < 0 ? idm_fail_errno(err, a->scratch, IDM_STEP_MAKE_SCRATCH, NULL) : 0;
+}
+
 int idm_overlay_in_namespace(const struct idm_overlay_options *o, const struct idm_layers *layers,
 			     struct idm_error *err)
 {
-	AUTO_CLOSE int scratch = idm_probe_tmpfs();
-	AUTO_FREE struct assembly *a = NULL; /* too large for a small stack */
+	/* It is too large for a small stack. */
+	AUTO_FREE struct assembly *a = malloc(sizeof(*a));
 	int r;
 
-	if (scratch < 0)
-		return idm_fail_errno(err, scratch, IDM_STEP_MAKE_SCRATCH, NULL);
-	a = malloc(sizeof(*a));
 	if (!a)
 		return idm_fail_errno(err, -ENOMEM, IDM_STEP_OPEN_OVERLAY, NULL);
-	*a = (struct assembly){ .overlay = o, .layers = layers, .scratch = scratch };
+	*a = (struct assembly){ .overlay = o, .layers = layers, .scratch = -1 };
 	name_writable(a, o);
 	r = write_options(a, err);
-	return r < 0 ? r : assemble_in_child(a, err);
+	if (r == 0)
+		r = prepare_base(a, err);
+	if (r == 0)
+		r = assemble_in_child(a, err);
+	idm_close_fd(&a->scratch);
+	return r;
 }

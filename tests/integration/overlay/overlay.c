@@ -68,6 +68,33 @@ TEST(lowers_show_mapped_ids)
 	}
 }
 
+/*
+ * In a namespace the overlay may be mounted over the top layer for a moment. That mount is gone, and the
+ * layers are as free as before: to be removed, renamed, and used once more.
+ */
+TEST(the_layers_are_free_afterwards)
+{
+	AUTO_MAP struct idm_map *map = map_of(MAP);
+
+	enter();
+	EACH_WAY(way)
+	{
+		const struct idm_path two[] = { AT(SCRATCH "/store/top"), AT(SCRATCH "/store/low") };
+		struct idm_overlay_options o = request(map, way);
+
+		scratch_dir(SCRATCH "/store/top");
+		scratch_dir(SCRATCH "/store/low/kept");
+		o.lower = two;
+		o.n_lower = 2;
+		attach_overlay(&o);
+		must(access(TARGET "/kept", F_OK));
+		assert_int_equal(access(SCRATCH "/store/top/kept", F_OK), -1);
+		do_umount(TARGET);
+		must(rename(SCRATCH "/store/top", SCRATCH "/store/new"));
+		must(rmdir(SCRATCH "/store/new"));
+	}
+}
+
 TEST(without_a_map_nothing_is_mapped)
 {
 	enter();
