@@ -307,7 +307,10 @@ int idm_journal_limit(struct idm_journal_writer *rec, uint64_t newest, struct id
 	r = newest ? 0 : next_mount_id(&id, &unique);
 	if (r < 0)
 		return idm_fail_errno(err, r, step_journal, rec->path);
-	return unique ? write_line(rec, err, "limit %llu\n", (unsigned long long)id) : 0;
+	if (!unique)
+		return 0;
+	rec->limit = id;
+	return write_line(rec, err, "limit %llu\n", (unsigned long long)id);
 }
 
 static int write_tree(struct idm_journal_writer *rec, const char *what, int tree,
@@ -350,8 +353,9 @@ struct names {
 	FILE *text;
 	char *start;
 	size_t length;
-	uint64_t root;
-	uint64_t *ids; /* of the mounts in the text */
+	uint64_t root, limit; /* no mount of the plan has a smaller ID, or the limit, or a larger one; 0:
+				 none */
+	uint64_t *ids;	      /* of the mounts in the text */
 	size_t n;
 };
 
@@ -376,11 +380,19 @@ static bool is_below_named(const struct names *names, const struct idm_mount_inf
 	return false;
 }
 
+/* Another process may have mounted or moved something below since the root was attached. */
+static bool is_of_plan(const struct names *names, const struct idm_mount_info *mount)
+{
+	return !names->limit || (mount->id >= names->root && mount->id < names->limit);
+}
+
 static int add_if_below(const struct idm_mount_info *mount, void *data)
 {
 	struct names *names = data;
 
-	return mount->id == names->root || is_below_named(names, mount) ? add_name(names, mount) : 0;
+	if (mount->id != names->root && !is_below_named(names, mount))
+		return 0;
+	return is_of_plan(names, mount) ? add_name(names, mount) : 0;
 }
 
 static int add_all_names(struct idm_journal_writer *rec, int tree, struct names *names,
@@ -412,7 +424,7 @@ static int write_names(struct idm_journal_writer *rec, struct names *names, stru
 
 int idm_journal_mounts(struct idm_journal_writer *rec, int tree, struct idm_error *err)
 {
-	struct names names = { 0 };
+	struct names names = { .limit = rec->limit };
 	int r;
 
 	if (rec->fd < 0)

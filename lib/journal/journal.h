@@ -32,6 +32,7 @@ struct idm_journal_writer {
 	int directory; /* of the file */
 	const char *path;
 	const char *name; /* in the directory */
+	uint64_t limit;	  /* as written; 0: none */
 };
 
 /* If `path` is NULL, all functions write nothing and succeed. */

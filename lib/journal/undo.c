@@ -161,20 +161,35 @@ static int mark_recorded(struct undoing *u)
 	return r;
 }
 
+/* The root is the first mount that a plan creates, or the base. Their lines come first. */
+static uint64_t find_oldest(const struct undoing *u)
+{
+	for (size_t i = 0; i < u->journal.n; i++)
+		if (u->journal.entries[i].kind >= IDM_JOURNAL_BASE)
+			return u->journal.entries[i].number;
+	return 0;
+}
+
 /*
  * The program died before it could name all its mounts, but after it had created them. Unique IDs only
- * grow. So mounts that other processes have added there since are above the limit. Before Linux 6.8 IDs
- * are reused, and the journal has no limit. Then every mount below counts as one of the journal. That is
- * true if the undo follows at once.
+ * grow. So mounts that other processes have made since are above the limit, and those that were there
+ * before, and were moved below, are older than the root. Before Linux 6.8 IDs are reused, and the
+ * journal has no limit. Then every mount below counts as one of the journal. That is true if the undo
+ * follows at once. A mount that another process made while the plan was applied, and put below it since,
+ * counts as one of the journal on every kernel.
  */
 static int mark_below(struct undoing *u)
 {
+	const uint64_t oldest = find_oldest(u);
 	int r = 0;
 
-	for (size_t i = 0; i < u->n_nodes && r == 0; i++)
-		if (is_marked(u, u->nodes[i].parent) &&
-		    (!u->journal.limit || u->nodes[i].id < u->journal.limit))
-			r = mark_node(u, &u->nodes[i]);
+	for (size_t i = 0; i < u->n_nodes && r == 0; i++) {
+		struct node *node = &u->nodes[i];
+
+		if (is_marked(u, node->parent) &&
+		    (!u->journal.limit || (node->id > oldest && node->id < u->journal.limit)))
+			r = mark_node(u, node);
+	}
 	return r;
 }
 

@@ -132,7 +132,7 @@ static int report_listed_place(struct idm_statmount_reader *r, uint64_t id)
 	const struct idm_statmount *m = r->buf;
 	struct idm_mount_info mount = { .size = sizeof(mount), .map_state = IDM_MAP_UNREADABLE };
 
-	if (k == -EPERM || k == IDM_VANISHED)
+	if (k == IDM_VANISHED)
 		return 0;
 	if (k < 0)
 		return idm_statmount_fail_id(r, id, k);
@@ -149,8 +149,8 @@ static int list_places(struct idm_statmount_reader *r, uint64_t top)
 	int k = report_listed_place(r, top);
 	ssize_t n = k == 0 ? find_ids(r, top, &ids) : 0;
 
-	/* The top mount is gone by now, or hidden. */
-	if (n == -ENOENT || n == -EPERM)
+	/* The top mount is gone by now. */
+	if (n == -ENOENT)
 		return 0;
 	if (n < 0)
 		return idm_statmount_fail(r, (int)n);

@@ -74,6 +74,7 @@ static int diagnose_unmount(int code, const struct target *target, struct idm_er
 struct node {
 	uint64_t id, parent;
 	char *target;
+	bool done; /* it is unmounted */
 };
 
 struct nodes {
@@ -96,7 +97,7 @@ static int append_node(const struct idm_mount_info *mount, void *data)
 
 	if (!new)
 		return -ENOMEM;
-	*new = (struct node){ mount->id, mount->parent_id, strdup(mount->target) };
+	*new = (struct node){ mount->id, mount->parent_id, strdup(mount->target), false };
 	return new->target ? 0 : -ENOMEM;
 }
 
@@ -171,17 +172,66 @@ static int unmount_one(const struct target *target, int flags, struct idm_error 
 
 /* ---- recursively ---- */
 
-static int unmount_below(const struct nodes *all, uint64_t id, struct idm_error *err)
+static int note_listed(const struct idm_mount_info *mount, void *data)
 {
+	const struct node *node = data;
+
+	return mount->id == node->id;
+}
+
+/* The unmounting of a mount also unmounts those of its peers. */
+static bool is_unmounted(const struct node *node)
+{
+	return idm_list_below(node->id, note_listed, (void *)node, NULL) == 0;
+}
+
+/* Another mount covers it, or a directory on the way to it. */
+static bool is_out_of_reach(int r)
+{
+	return r == -EXDEV || r == -ENOENT || r == -ENOTDIR || r == -ELOOP;
+}
+
+static int unmount_below(struct nodes *all, uint64_t id, struct idm_error *err);
+
+static int unmount_child(struct nodes *all, struct node *node, struct idm_error *err)
+{
+	const struct target target = { AT_FDCWD, node->target, false };
+	int r = unmount_below(all, node->id, err);
+
+	if (r == 0)
+		r = unmount_node(node, &target, 0, err);
+	if (r < 0 && is_out_of_reach(r) && is_unmounted(node))
+		r = 0;
+	node->done = r == 0;
+	return r;
+}
+
+/*
+ * The last one first. Mounts may have been moved since they were made, so that an older one covers the
+ * path to a younger one: those that are out of reach are tried again once others are gone.
+ */
+static int unmount_below(struct nodes *all, uint64_t id, struct idm_error *err)
+{
+	bool progress = true;
 	int r = 0;
 
-	for (size_t i = all->n; i-- > 0 && r == 0;) {
-		if (all->v[i].parent != id || all->v[i].id == id)
-			continue;
-		r = unmount_below(all, all->v[i].id, err);
+	while (progress) {
+		progress = false;
+		r = 0;
+		for (size_t i = all->n; i-- > 0;) {
+			struct node *node = &all->v[i];
+			int one;
+
+			if (node->done || node->parent != id || node->id == id)
+				continue;
+			one = unmount_child(all, node, r ? NULL : err);
+			if (one < 0 && !is_out_of_reach(one))
+				return one;
+			progress |= one == 0;
+			r = r ? r : one;
+		}
 		if (r == 0)
-			r = unmount_node(&all->v[i],
-					 &(struct target){ AT_FDCWD, all->v[i].target, false }, 0, err);
+			return 0;
 	}
 	return r;
 }

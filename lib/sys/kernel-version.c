@@ -16,24 +16,17 @@ bool idm_kernel_is_before(unsigned int major, unsigned int minor)
 	return have_major < major || (have_major == major && have_minor < minor);
 }
 
+/* Both ask each time: the library keeps nothing, and a filter can come at any time. */
 bool idm_kernel_takes_detached(void)
 {
-	static bool it_does;
 	struct mount_attr none = { 0 };
 
-	if (!__atomic_load_n(&it_does, __ATOMIC_RELAXED) &&
-	    idm_sys_open_tree_attr(-1, "", ~0U, &none) == -EINVAL)
-		__atomic_store_n(&it_does, true, __ATOMIC_RELAXED);
-	return __atomic_load_n(&it_does, __ATOMIC_RELAXED);
+	return idm_sys_open_tree_attr(-1, "", ~0U, &none) == -EINVAL;
 }
 
 bool idm_kernel_maps_mounts(void)
 {
-	static bool it_does;
 	struct mount_attr none = { 0 };
 
-	if (!__atomic_load_n(&it_does, __ATOMIC_RELAXED) &&
-	    (idm_sys_mount_setattr(-1, "", ~0U, &none) != -ENOSYS || !idm_kernel_is_before(5, 12)))
-		__atomic_store_n(&it_does, true, __ATOMIC_RELAXED);
-	return __atomic_load_n(&it_does, __ATOMIC_RELAXED);
+	return idm_sys_mount_setattr(-1, "", ~0U, &none) != -ENOSYS || !idm_kernel_is_before(5, 12);
 }

@@ -7,6 +7,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "lib/journal/journal.h"
+#include "lib/sys/syscall.h"
 #include "tests/integration/rootfs/plans.h"
 
 #define JOURNAL SCRATCH "/journal"
@@ -601,6 +603,56 @@ TEST(the_limit_is_below_every_mount_that_is_added_later)
 		return;
 	}
 	assert_not_undone(-EBUSY, TARGET "/two", "the journal does not name this mount");
+}
+
+/* A mount that was there before, and was moved below since, is another one's, too. */
+TEST(an_older_mount_that_was_moved_below_is_none_of_the_plan)
+{
+	AUTO_PLAN struct idm_plan *plan = plan_new();
+
+	enter_image();
+	scratch_dir(ROOT "/one");
+	scratch_dir(ROOT "/two");
+	scratch_dir(SCRATCH "/older");
+	do_mount("older", SCRATCH "/older", "tmpfs", 0, NULL);
+	plan_step(plan, "bind", ROOT, "/", "bind", NULL);
+	plan_step(plan, "tmpfs", "tmpfs", "/one", NULL);
+	die_after_attaching(plan, 0);
+	do_mount(SCRATCH "/older", TARGET "/two", NULL, MS_MOVE, NULL);
+	if (kernel_is_before(6, 8)) {
+		undo();
+		return;
+	}
+	assert_not_undone(-EBUSY, TARGET "/two", "the journal does not name this mount");
+}
+
+/* What another process mounts below before the list is written is not in the list. */
+TEST(a_mount_that_comes_before_the_list_is_not_in_it)
+{
+	struct idm_journal_writer writer;
+	struct idm_error err;
+	AUTO_FD int tree = -1;
+	AUTO_FREE char *text = NULL;
+	uint64_t id;
+	bool unique;
+
+	enter_image();
+	scratch_dir(ROOT "/one");
+	scratch_dir(SCRATCH "/older");
+	do_mount("older", SCRATCH "/older", "tmpfs", 0, NULL);
+	tree = (int)assert_ok(idm_tree_open(AT_FDCWD, ROOT, -1, NULL, &err), &err);
+	must(idm_mount_id(tree, "", &id, &unique));
+	assert_ok(idm_journal_writer_open(&writer, JOURNAL, &err), &err);
+	assert_ok(idm_journal_limit(&writer, unique ? id : 0, &err), &err);
+	attach_at(tree, TARGET);
+	do_mount("foreign", TARGET "/one", "tmpfs", 0, NULL);
+	do_mount(SCRATCH "/older", TARGET "/one", NULL, MS_MOVE, NULL);
+	assert_ok(idm_journal_mounts(&writer, tree, &err), &err);
+	idm_journal_writer_close(&writer, 0);
+	text = read_journal();
+	assert_true(strstr(text, "mount ") != NULL);
+	if (unique)
+		assert_true(strstr(text, TARGET "/one") == NULL);
 }
 
 TEST(killed_at_any_time)

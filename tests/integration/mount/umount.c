@@ -49,6 +49,39 @@ TEST_ANYWHERE(recursively_the_deepest_go_first)
 	snapshot_assert_same(before);
 }
 
+/* Unmounting the mount on a peer also unmounts the copy of it on the other. */
+TEST_ANYWHERE(recursively_what_went_with_its_peer_is_no_failure)
+{
+	struct idm_error err;
+
+	enter();
+	do_mount("top", TARGET, "tmpfs", 0, NULL);
+	scratch_dir(TARGET "/x");
+	scratch_dir(TARGET "/y");
+	do_mount("x", TARGET "/x", "tmpfs", 0, NULL);
+	do_mount(NULL, TARGET "/x", NULL, MS_SHARED, NULL);
+	do_mount(TARGET "/x", TARGET "/y", NULL, MS_BIND, NULL);
+	scratch_dir(TARGET "/x/s");
+	do_mount("s", TARGET "/x/s", "tmpfs", 0, NULL);
+	assert_ok(idm_umount(AT_FDCWD, TARGET, IDM_UMOUNT_RECURSIVE, &err), &err);
+	assert_int_equal(access(TARGET "/x", F_OK), -1);
+}
+
+/* Mounts are listed in the order in which they were made, and not in that of being put there. */
+TEST_ANYWHERE(recursively_an_older_mount_over_a_younger_one_goes_first)
+{
+	struct idm_error err;
+
+	enter();
+	do_mount("older", SOURCE, "tmpfs", 0, NULL);
+	do_mount("top", TARGET, "tmpfs", 0, NULL);
+	scratch_dir(TARGET "/a/b");
+	do_mount("inner", TARGET "/a/b", "tmpfs", 0, NULL);
+	do_mount(SOURCE, TARGET "/a", NULL, MS_MOVE, NULL);
+	assert_ok(idm_umount(AT_FDCWD, TARGET, IDM_UMOUNT_RECURSIVE, &err), &err);
+	assert_int_equal(access(TARGET "/a", F_OK), -1);
+}
+
 TEST_ANYWHERE(lazily_all_goes_in_one_step_also_when_in_use)
 {
 	AUTO_FD int busy = -1;
