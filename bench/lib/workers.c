@@ -198,7 +198,7 @@ static void prepare_among_mounts(struct task *tasks, const struct worker *hosts,
 
 static void report_among_mounts(const struct measured *m, const struct among_mounts *s)
 {
-	static const char *const questions[OURS] = { ", in a namespace",
+	static const char *const questions[OURS] = { ", few mounts, in a namespace",
 						     "the same, copy of a staging namespace",
 						     "the same, 10,000 mounts on the host",
 						     "the same, without a staging namespace" };

@@ -252,6 +252,29 @@ static void open_without_privilege(void *unused)
 		     "it requires CAP_SYS_ADMIN in the user namespace that owns this mount namespace");
 }
 
+static void before_the_init_of_a_pid_namespace(void *unused)
+{
+	static const char reason[] = "init of the PID namespace that this thread unshared";
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
+	AUTO_PLAN struct idm_plan *plan = plan_new();
+	struct idm_error err;
+
+	(void)unused;
+	plan_step(plan, "bind", ROOT, "/", "bind", NULL);
+	plan_step(plan, "tmpfs", "tmpfs", "/var", NULL);
+	must(unshare(CLONE_NEWPID));
+	assert_error(idm_staging_open(0, &err), -EBUSY, &err, NULL, NULL, reason);
+	o.flags = IDM_PLAN_APPLY_IN_NAMESPACE;
+	assert_error(idm_plan_open(plan, &o, &err), -EBUSY, &err, NULL, NULL, reason);
+}
+
+TEST(a_child_that_would_be_an_init_is_explained)
+{
+	enter_image();
+	scratch_dir(ROOT "/var");
+	in_child(before_the_init_of_a_pid_namespace, NULL);
+}
+
 TEST(without_privilege_there_is_none)
 {
 	scratch_enter();
