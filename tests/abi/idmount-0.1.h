@@ -1160,6 +1160,7 @@ struct idm_overlay_options {
  *   -EXDEV: upper and work are on different mounts
  *   -EBUSY: another overlay of this mount namespace uses upper or work; since Linux 6.12 also one of
  *           another mount namespace, if the caller may see it
+ *   -EBUSY: the thread has unshared a PID namespace that has no init yet
  *   -EROFS: with an upper directory, the overlay is read-only
  *   -ESTALE: with index=on, the upper directory was used with other layers before
  *   -EINVAL: too few layers, or work without upper or upper without work
@@ -1380,7 +1381,8 @@ struct idm_plan_apply_options {
  *   -ECANCELED: `progress` returned another value than 0
  *   -EOVERFLOW: a missing target, and the map has neither the caller's ID nor disk ID 0
  *   -ENODEV: the kernel does not have the filesystem
- *   -EBUSY: no loop device was free
+ *   -EBUSY: no loop device was free; or before Linux 6.15, the thread has unshared a PID namespace that
+ *           has no init yet
  *   -ENOSPC: fs.mount-max
  *   -EOPNOTSUPP: IDM_PLAN_APPLY_DETACHED before Linux 6.15, or a propagation that a detached mount cannot
  *                have
