@@ -108,8 +108,9 @@ static int enter_empty_root(void)
 }
 
 /*
- * The child has a copy of the worker's memory, and the host's uid 0. As long as it is not dumpable, no
- * process of the client's can trace it, or open its files by /proc. It has no connection of a client.
+ * The child shares the worker's memory, which this makes undumpable for good. It has the host's uid 0.
+ * As long as it is not dumpable, no process of the client's can trace it, or open its files by /proc. It
+ * has no connection of a client.
  *
  * A process that exits loses its memory first. Many kernels ignore the attribute from then on, until it
  * has lost its directories and descriptors, too. The client can kill the child at any moment. So the
@@ -162,11 +163,14 @@ static int read_map_of(const struct idm_subprocess *child, struct idm_map *map)
 	return process < 0 ? process : read_maps(process, map);
 }
 
-/* The child is a zombie while its files are read. So its number is its own. */
+/*
+ * The child is a zombie while its files are read. So its number is its own. A copy of the memory would
+ * cost both processes page faults, and would protect nothing: a tracer of the child could act as root.
+ */
 static int visit_handed_userns(struct idm_map *map)
 {
 	struct idm_subprocess child;
-	int r = idm_subprocess_run(&child, join_handed_userns, NULL);
+	int r = idm_subprocess_run_shared(&child, join_handed_userns, NULL, 0);
 
 	if (r == 0)
 		r = read_map_of(&child, map);

@@ -16,8 +16,8 @@
  * The child runs on the suspended thread's errno and cancellation type. It can be killed at any point,
  * also between the lines in which libc changes these and restores them. So the caller restores both.
  *
- * The child must not change credentials. The kernel would clear the dumpable attribute of the shared
- * memory, which is the caller's, or let another process trace it.
+ * The child of the library must not change credentials. The kernel would clear the dumpable attribute of
+ * the shared memory, which is the caller's, or let another process trace it. The service's child does.
  */
 #include <errno.h>
 #include <pthread.h>

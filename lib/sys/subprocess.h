@@ -4,8 +4,8 @@
  * credentials, its namespaces).
  *
  * There are two kinds. One shares the caller's memory, and costs the same whatever the size of that. It
- * must not change credentials. The other has a copy of the memory, since other credentials would make a
- * shared one undumpable.
+ * must not change the credentials of a library's caller. The other has a copy of the memory, since other
+ * credentials would make a shared one undumpable.
  *
  * Both have the caller's own descriptor table: what they open is the caller's. Like the user-namespace
  * child (userns/userns-child.h) they send no SIGCHLD, no wait(-1) can take them, and they are held by
@@ -31,7 +31,8 @@ int idm_subprocess_run(struct idm_subprocess *process, int (*run)(void *data), v
 /*
  * Runs `run` in a child that shares the caller's memory, and returns what that returned, or -ESRCH and
  * -EBUSY as above. Other threads of the caller run on, this one waits. For work on mounts alone: `run`
- * must not change credentials, nor enter a user namespace.
+ * must not change credentials, nor enter a user namespace, since that sets the dumpable attribute of the
+ * caller. A worker of the service is undumpable by intent.
  *
  * `data` has `size` bytes. `run` may write there, and may read everything that it points to. A kernel
  * that does not share the memory gets a child with a copy, from which only these bytes come back.
