@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -88,10 +89,25 @@ static int check_privilege(void)
 	return 0;
 }
 
+/*
+ * The C library looks for the realloc(3) behind reallocarray(3) at the first call. It would do so in
+ * each worker, which has no memory of the workers before.
+ */
+static int find_realloc(void)
+{
+	void *memory = reallocarray(NULL, 1, 1);
+
+	free(memory);
+	return memory ? 0 : -ENOMEM;
+}
+
 static int prepare(void)
 {
-	int r = prepare_empty_root();
+	int r = find_realloc();
 
+	if (r < 0)
+		return log_problem("%s", strerror(-r));
+	r = prepare_empty_root();
 	if (r < 0)
 		return log_problem("make an empty tmpfs: %s", strerror(-r));
 	r = prepare_namespaces();

@@ -29,6 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "config.h"
 #include "lib/base/macros.h"
 #include "lib/sys/syscall.h"
 #include "log.h"
@@ -162,10 +163,23 @@ static bool has_others(const struct server *s, const struct slot *own)
 
 enum { WATCHED, UNWATCHED };
 
+/*
+ * fork(2) of the C library writes to pages that each child copies then. That is for handlers and other
+ * threads, which this process lacks. _Fork is without that.
+ */
+static pid_t fork_single_thread(void)
+{
+#if HAVE__FORK
+	return _Fork();
+#else
+	return fork();
+#endif
+}
+
 /* An unwatched one sends no signal when it exits, so that only __WCLONE finds it. */
 static pid_t clone_self(int kind)
 {
-	return kind == WATCHED ? fork() : (pid_t)syscall(SYS_clone, 0L, 0L, 0L, 0L, 0L);
+	return kind == WATCHED ? fork_single_thread() : (pid_t)syscall(SYS_clone, 0L, 0L, 0L, 0L, 0L);
 }
 
 /* Returns when the child has closed them. */

@@ -22,11 +22,11 @@ struct exchange {
 	struct message message;
 	int parent; /* of the handed user namespace */
 	uint64_t parent_inode;
-	struct look look;
 	struct tree_facts tree;
 	struct idm_map *map; /* of the handed user namespace */
 	struct challenge_id uid, gid;
 	struct idm_service_reply reply;
+	struct look look; /* its end has space for many groups, which a request seldom touches */
 };
 
 enum { TREE, USERNS };
@@ -182,7 +182,7 @@ static int carry_out(struct exchange *x)
  */
 int serve_client(int connection, bool any_directory, bool quiet)
 {
-	static struct exchange x;
+	static _Alignas(4096) struct exchange x; /* most of it in one page */
 	int r;
 
 	x.connection = connection;
