@@ -164,8 +164,9 @@ static int read_map_of(const struct idm_subprocess *child, struct idm_map *map)
 }
 
 /*
- * The child is a zombie while its files are read. So its number is its own. A copy of the memory would
- * cost both processes page faults, and would protect nothing: a tracer of the child could act as root.
+ * The child exits, and is not reaped while its files are read. So its number is its own. A copy of the
+ * memory would cost both processes page faults, and would protect nothing: a tracer of the child could
+ * act as root.
  */
 static int visit_handed_userns(struct idm_map *map)
 {
