@@ -12,8 +12,11 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -85,6 +88,22 @@ static void assert_one_descriptor(pid_t pid)
 	assert_int_equal(inode_of(pid, "fd/0"), inode_of(pid, "ns/user"));
 }
 
+/* It has all capabilities in the namespace, and the uid of the process. */
+static void trace_from_namespace(void *data)
+{
+	const pid_t *pid = data;
+	AUTO_CLOSE int userns = open_of(*pid, "ns/user", O_RDONLY);
+	char byte;
+	struct iovec here = { &byte, 1 }, there = { (void *)trace_from_namespace, 1 };
+
+	must(setns(userns, CLONE_NEWUSER));
+	must(prctl(PR_SET_DUMPABLE, 1));
+	assert_int_equal(process_vm_readv(*pid, &here, 1, &there, 1, 0), -1);
+	assert_int_equal(errno, EPERM);
+	assert_int_equal(ptrace(PTRACE_SEIZE, *pid, NULL, NULL), -1);
+	assert_int_equal(errno, EPERM);
+}
+
 struct visits {
 	ino_t own;
 	unsigned int n;
@@ -101,6 +120,7 @@ static void inspect_visitor(const struct seccomp_notif *call, void *data)
 	assert_empty(pid, "root");
 	assert_empty(pid, "cwd");
 	assert_one_descriptor(pid);
+	in_child(trace_from_namespace, &pid);
 }
 
 static void map_data(void *unused)
