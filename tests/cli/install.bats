@@ -33,6 +33,19 @@ configure()
 	grep -Fx /opt/sbin/mount.idmap destinations
 }
 
+# Python itself names the directory: dist-packages or site-packages.
+python_modules()
+{
+	sed -n 's|^/usr/.*-packages/\(idmount/.*\)|\1|p' destinations
+}
+
+@test "the Python package is installed on request" {
+	configure
+	same 'modules' '' "$(python_modules)"
+	configure --prefix /usr -Dpython=true
+	same 'modules' "$(cd "$ROOT/bindings/python" && printf '%s\n' idmount/*.py idmount/py.typed | sort)" "$(python_modules)"
+}
+
 @test "without the tests, neither tests nor benchmarks are built" {
 	programs='.[] | select(.type == "executable").name | select(test("^(bare-|test-|example-|attack)"))'
 	configure -Dtests=false
