@@ -40,6 +40,7 @@ test  acl           ACLs through a mount
 test  e2fsprogs     makes an ext4 to map
 test  fish          completion
 test  erofs-utils   makes an erofs to map
+test  golang-go     the package for Go (450 MB on disk)
 test  fuse-overlayfs a yardstick of bench/
 test  g++           the header as C++
 test  jq            JSON that the command prints

@@ -346,7 +346,7 @@ def no_descriptor_is_left():
 
 def main():
     header.in_own_mounts()
-    with header.installed() as (include, library):
+    with header.installed() as (include, library, _):
         environment = {**os.environ, "IDM_TEST_INCLUDE": include, "LD_LIBRARY_PATH": library,
                        "PYTHONDONTWRITEBYTECODE": "1"}
         return subprocess.run([sys.executable, "-X", "dev", __file__], check=False, env=environment).returncode

@@ -1,0 +1,3 @@
+module example.org/idmount
+
+go 1.19
