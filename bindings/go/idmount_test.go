@@ -118,8 +118,8 @@ func TestError(t *testing.T) {
 	same(t, []any{syscall.EINVAL, idmount.StepParseMap, "0:1:x", `expected a number, got "x"`},
 		[]any{e.Errno, e.Step, e.Subject, e.Reason})
 	same(t, "parse map", e.Step.String())
-	_, err = idmount.OpenTree("/missing", nil, nil)
-	if !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "/missing: open tree: ") {
+	_, err = idmount.NewCommand("/missing").Start()
+	if !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "/missing: execute: ") {
 		t.Fatal(err)
 	}
 	_, err = idmount.ParseMap("0:1\x000:2")
@@ -127,7 +127,7 @@ func TestError(t *testing.T) {
 	closed, err := os.Open("/")
 	no(t, err)
 	closed.Close()
-	_, err = idmount.OpenTree("/", closed, nil)
+	_, err = idmount.MapOfUserns(closed)
 	same(t, true, errors.Is(err, syscall.EBADF))
 }
 

@@ -146,7 +146,7 @@ def an_error_carries_its_parts():
     with raises(ValueError):
         idmount.Map("0:1\0:2")
     try:
-        idmount.tree_open("/missing/\udcff")
+        idmount.child_start(["/missing/\udcff"])
     except idmount.Error as error:
         same((errno.ENOENT, "/missing/\\377"), (error.errno, error.subject))
         same(str(error), error.strerror)
