@@ -47,6 +47,7 @@ test  jq            JSON that the command prints
 test  libcap2-bin   file capabilities through a mount
 test  mount         mounts what was made
 test  musl-tools    static programs that are small
+test  mypy          types of the Python package
 test  podman        containers with idmount in them
 test  procps        finds processes that are left
 test  protobuf-compiler talks to containerd as Kubernetes does

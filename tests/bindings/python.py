@@ -7,6 +7,7 @@ import errno
 import os
 import runpy
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -100,6 +101,16 @@ def constants_have_their_values():
     bound = bound_constants()
     body = "".join(f'printf("{name} %lld\\n", (long long)({name}));\n' for name in bound)
     same(bound, header.run_c(INCLUDE, body))
+
+
+@test
+def annotations_agree_with_the_code():
+    if shutil.which("mypy") is None:
+        raise header.Skip("mypy is missing: install mypy")
+    with tempfile.TemporaryDirectory() as cache:
+        done = subprocess.run(["mypy", "--strict", "--cache-dir", cache, os.path.dirname(idmount.__file__)],
+                              check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert done.returncode == 0, done.stdout
 
 
 @test

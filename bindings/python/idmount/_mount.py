@@ -219,7 +219,10 @@ class Plan(Handle):
         call(library.idm_plan_read, self.pointer, data, len(data), ctypes.byref(struct))
 
     def harden(self, container: Map | None = None) -> tuple[int, Reason | None]:
-        """Adds the attributes of Map.hardening(). Returns how many mounts got one because of an ID, and the first ID."""
+        """Adds the attributes of Map.hardening().
+
+        Returns how many mounts got one because of an ID, and the first such ID or None.
+        """
         why = HardeningStruct()
         n = library.idm_plan_harden(self.pointer, container.pointer if container else None, ctypes.byref(why))
         return n, reason_of(why)
