@@ -374,30 +374,40 @@ static int read_container(struct bundle *b, const struct idm_json *whole)
 	return r < 0 ? r : check_requests(b);
 }
 
-int idm_oci_read(struct idm_oci *o, const struct idm_oci_text *text, struct idm_error *err)
+int idm_oci_read_parsed(struct idm_oci *o, const struct idm_oci_text *text, struct idm_json_text *parsed,
+			struct idm_error *err)
 {
 	struct idm_plan_reader reader = { .how = IDM_PLAN_READ_OPTIONS_INIT, .err = err };
 	struct bundle b = { .config = { .reader = &reader, .selection = &selection },
 			    .mapped = o,
 			    .text = text };
-	AUTO_JSON struct idm_json_text *parsed = NULL;
+	enum idm_error_step caller_step = parsed->step;
 	struct idm_json whole;
 	int r;
 
 	*o = (struct idm_oci){ 0 };
-	r = idm_json_parse(text->text, text->length, step_read, &parsed, err);
-	if (r < 0)
-		return r;
 	if (idm_plan_new(&o->plan) < 0)
 		return idm_fail_errno(err, -ENOMEM, step_read, NULL);
 	reader.plan = o->plan;
 	reader.how.dirfd = text->dirfd;
+	parsed->step = step_read;
 	whole = idm_json_whole(parsed);
 	r = read_container(&b, &whole);
+	parsed->step = caller_step;
 	idm_oci_free_annotations(&b.list);
 	if (r < 0)
 		idm_oci_free(o);
 	return r;
+}
+
+int idm_oci_read(struct idm_oci *o, const struct idm_oci_text *text, struct idm_error *err)
+{
+	AUTO_JSON struct idm_json_text *parsed = NULL;
+	int r;
+
+	*o = (struct idm_oci){ 0 };
+	r = idm_json_parse(text->text, text->length, step_read, &parsed, err);
+	return r < 0 ? r : idm_oci_read_parsed(o, text, parsed, err);
 }
 
 void idm_oci_free(struct idm_oci *o)

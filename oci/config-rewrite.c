@@ -546,12 +546,10 @@ static int map_of_joined(void *data, const char *userns, struct idm_map *map, st
 }
 
 /* Rejects here, before any program runs, all that the hook would reject. */
-static int check_rewritten(const struct rewrite *rw, const char *text, size_t length, size_t n_requests)
+static int check_parsed(const struct rewrite *rw, struct idm_json_text *parsed, size_t n_requests)
 {
 	const struct config *config = rw->config;
 	const struct idm_oci_text how = {
-		.text = text,
-		.length = length,
 		.dirfd = config->dirfd,
 		.joined_map = map_of_joined,
 		.requests = rw->requests,
@@ -559,7 +557,7 @@ static int check_rewritten(const struct rewrite *rw, const char *text, size_t le
 		.handler = config->handler,
 	};
 	struct idm_oci oci;
-	int r = idm_oci_read(&oci, &how, rw->err);
+	int r = idm_oci_read_parsed(&oci, &how, parsed, rw->err);
 
 	if (r < 0)
 		return r;
@@ -567,6 +565,14 @@ static int check_rewritten(const struct rewrite *rw, const char *text, size_t le
 		r = config->judge(&oci, rw->err);
 	idm_oci_free(&oci);
 	return r;
+}
+
+static int check_rewritten(const struct rewrite *rw, const char *text, size_t length)
+{
+	AUTO_JSON struct idm_json_text *parsed = NULL;
+	int r = idm_json_parse(text, length, IDM_STEP_READ_PLAN, &parsed, rw->err);
+
+	return r < 0 ? r : check_parsed(rw, parsed, rw->n_requests);
 }
 
 static int begin_rewrite(struct rewrite *rw)
@@ -609,11 +615,10 @@ int prepare_config(const struct config *config, char **prepared, size_t *n, stru
 	/* The hook must accept the old text, too: an argument can express more than an option of a
 	 * mount. */
 	if (r == 0 && rw.any)
-		r = check_rewritten(&rw, config->text, config->length, rw.n_old);
+		r = check_parsed(&rw, rw.parsed, rw.n_old);
 	if (r == 0 && (rw.edits.n || rw.edits.failed)) {
 		*prepared = edit_apply(&rw.edits, n);
-		r = *prepared ? check_rewritten(&rw, *prepared, *n, rw.n_requests)
-			      : fail_rewrite_memory(err);
+		r = *prepared ? check_rewritten(&rw, *prepared, *n) : fail_rewrite_memory(err);
 	}
 	if (r < 0) {
 		free(*prepared);

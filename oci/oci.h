@@ -134,6 +134,9 @@ struct idm_oci_text {
  * fails with -EINVAL: no mounts exist; an annotation has no mount, or more than one.
  */
 int idm_oci_read(struct idm_oci *oci, const struct idm_oci_text *text, struct idm_error *err);
+/* The same of a text that the caller has parsed. Its errors have the same step. */
+int idm_oci_read_parsed(struct idm_oci *oci, const struct idm_oci_text *text,
+			struct idm_json_text *parsed, struct idm_error *err);
 void idm_oci_free(struct idm_oci *oci);
 
 /*
