@@ -284,9 +284,14 @@ static int read_word(struct parser *p, struct idm_json_value *value)
 
 /* ---- values ---- */
 
+static bool is_json_space(char c)
+{
+	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
 static void skip_space(struct parser *p)
 {
-	while (count_left(p) && memchr(" \t\r\n", p->text->bytes[p->at], 4))
+	while (count_left(p) && is_json_space(p->text->bytes[p->at]))
 		p->at++;
 }
 
