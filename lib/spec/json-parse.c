@@ -295,9 +295,17 @@ static void skip_space(struct parser *p)
 		p->at++;
 }
 
+/* Enough for most configurations of containers, since an array that grows is copied. */
+static size_t first_capacity(const struct parser *p)
+{
+	size_t guess = p->text->length / 16;
+
+	return guess < 64 ? 64 : guess < 1024 ? guess : 1024;
+}
+
 static int grow_values(struct parser *p)
 {
-	size_t capacity = p->capacity ? p->capacity * 2 : 64;
+	size_t capacity = p->capacity ? p->capacity * 2 : first_capacity(p);
 	struct idm_json_value *values = reallocarray(p->text->values, capacity, sizeof(*values));
 
 	if (!values)
