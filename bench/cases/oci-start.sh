@@ -3,16 +3,20 @@
 # SPDX-License-Identifier: MIT
 # The time that idmount-oci-runtime adds to starts by runc: one container with a mapped volume, 50 at once, and a pod.
 # The bundles are as an engine writes them, so that each is prepared, and the hook runs. The lower bound is the time
-# that a hook adds that does nothing. Needs runc, jq and a static busybox.
+# that a hook and a front add that do nothing. The same with the static program of docs/engines.md. Needs runc, jq and
+# a static busybox, and musl-tools, meson and ninja for the static program.
 set -eu
 . "$(dirname "$0")/measure.sh"
 
 one='runc run with a mapped volume, added'
 many='the same, 50 at once, added to all'
 pod='create and start of a pod with a mapped volume, added'
+static_one='runc run with a mapped volume, static program, added'
+static_pod='create and start of a pod, static program, added'
+source=$(realpath "$(dirname "$0")/../..")
 for program in runc jq busybox; do
   if ! has "$program"; then
-    for question in "$one" "$many" "$pod"; do
+    for question in "$one" "$many" "$pod" "$static_one" "$static_pod"; do
       skipped "$question" "there is no $program"
     done
     exit 0
@@ -25,6 +29,7 @@ cp "$(type -P busybox)" rootfs/bin/busybox
 ln -s busybox rootfs/bin/true
 ln -s busybox rootfs/bin/sleep
 ln -s "$idmount" idmount-oci-runtime
+ln -s "$build/bench/bare-front" bare-front
 
 # The sandbox of a pod has the annotations of the pod, and no volume.
 runc spec
@@ -71,18 +76,49 @@ done
 END
 chmod +x start start-many start-pod
 
-"$commands" --question "$one" --added 3000 --rounds 41 \
-  @ idmount ./start mapped 0 ./idmount-oci-runtime \
-  @ runc ./start plain 0 runc \
-  @ 'a hook that does nothing' ./start hook 0 runc
+# measure_one QUESTION FRONT
+measure_one() {
+  "$commands" --question "$1" --added 3000 --rounds 101 \
+    @ idmount ./start mapped 0 "$2" \
+    @ runc ./start plain 0 runc \
+    @ 'a hook and a front that do nothing' ./start hook 0 ./bare-front
+}
+
+# measure_pod QUESTION FRONT
+measure_pod() {
+  "$commands" --question "$1" --added 6000 --rounds 41 \
+    @ idmount ./start-pod mapped "$2" \
+    @ runc ./start-pod plain runc \
+    @ 'a hook and a front that do nothing' ./start-pod hook ./bare-front
+}
+
+# The program of docs/engines.md, "A static program". To see that everything works, the other one is enough.
+build_static() {
+  if [ "${IDM_BENCH_SMOKE:-}" = 1 ]; then
+    mkdir static && ln -s "$idmount" static/idmount
+    return
+  fi
+  "$source/scripts/musl.sh" musl &&
+    CC=musl-gcc meson setup static "$source" --native-file musl/musl.ini -Dstatic=true -Dtests=false --buildtype=minsize &&
+    ninja -C static idmount
+}
+
+measure_one "$one" ./idmount-oci-runtime
 
 # Two of them run at a time on a machine of two cores.
 "$commands" --question "$many" --added 150000 --rounds 5 \
   @ idmount ./start-many mapped ./idmount-oci-runtime \
   @ runc ./start-many plain runc \
-  @ 'a hook that does nothing' ./start-many hook runc
+  @ 'a hook and a front that do nothing' ./start-many hook ./bare-front
 
-"$commands" --question "$pod" --added 6000 --rounds 21 \
-  @ idmount ./start-pod mapped ./idmount-oci-runtime \
-  @ runc ./start-pod plain runc \
-  @ 'a hook that does nothing' ./start-pod hook runc
+measure_pod "$pod" ./idmount-oci-runtime
+
+if build_static >static.log 2>&1; then
+  mkdir links
+  ln -s ../static/idmount links/idmount-oci-runtime
+  measure_one "$static_one" ./links/idmount-oci-runtime
+  measure_pod "$static_pod" ./links/idmount-oci-runtime
+else
+  skipped "$static_one" 'no static program can be built'
+  skipped "$static_pod" 'no static program can be built'
+fi

@@ -139,7 +139,7 @@ has_fuse_overlayfs()
 }
 
 @test "oci-start.sh" {
-	measures 3 "$ROOT/bench/cases/oci-start.sh" "$(dirname "$BENCH")"
+	measures 5 "$ROOT/bench/cases/oci-start.sh" "$(dirname "$BENCH")"
 }
 
 @test "run.sh, which runs them all" {

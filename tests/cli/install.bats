@@ -51,5 +51,5 @@ python_modules()
 	configure -Dtests=false
 	same 'programs' '' "$(meson introspect --targets build | jq -r "$programs")"
 	configure -Dtests=false -Dbench=true
-	same 'programs' $'bare-mount\nbare-run' "$(meson introspect --targets build | jq -r "$programs")"
+	same 'programs' $'bare-front\nbare-mount\nbare-run' "$(meson introspect --targets build | jq -r "$programs")"
 }
