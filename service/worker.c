@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "handed.h"
 #include "lib/base/macros.h"
@@ -163,6 +164,19 @@ static int demand_proof(struct exchange *x)
 
 /* ---- the whole ---- */
 
+/*
+ * The client can attach the tree when it has the reply, and unmount it again. A descriptor of this
+ * process would make it busy. Of a refused request, which can have any files, none is closed here.
+ */
+static int map_and_close_tree(struct exchange *x)
+{
+	int r = map_tree(x->message.fds[TREE], x->message.fds[USERNS], &x->reply);
+
+	if (r == 0)
+		close(x->message.fds[TREE]);
+	return r;
+}
+
 static int carry_out(struct exchange *x)
 {
 	int r = receive_request(x);
@@ -173,7 +187,7 @@ static int carry_out(struct exchange *x)
 		r = judge_handed(x);
 	if (r == 0)
 		r = demand_proof(x);
-	return r < 0 ? r : map_tree(x->message.fds[TREE], x->message.fds[USERNS], &x->reply);
+	return r < 0 ? r : map_and_close_tree(x);
 }
 
 /*

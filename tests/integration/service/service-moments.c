@@ -149,6 +149,77 @@ TEST_SINCE(5, 12, mounts_are_not_mapped, nothing_of_the_service_is_in_a_clients_
 	assert_true(visits.n > 0);
 }
 
+/* ---- a tree after the reply ---- */
+
+/* A worker that has replied waits before its next call. */
+struct pause {
+	pid_t service;
+	unsigned int n;
+	int done[2]; /* the client closes its end */
+};
+
+static void hold_after_reply(const struct seccomp_notif *call, void *data)
+{
+	struct pause *pause = data;
+	char byte;
+
+	if ((pid_t)call->pid == pause->service || call->data.nr != SYS_shutdown)
+		return;
+	pause->n++;
+	must(read(pause->done[0], &byte, 1));
+}
+
+/* As ask() does, but the connection is not closed yet. */
+static void get_map(int connection, int tree, int userns)
+{
+	const int fds[] = { tree, userns };
+	struct idm_service_reply reply;
+
+	send_request(connection, IDM_SERVICE_MAP, fds, 2);
+	reply = receive_reply(connection);
+	assert_int_equal(reply.state, IDM_SERVICE_CHALLENGE);
+	send_proof(connection, &reply);
+	assert_mapped(receive_reply(connection));
+}
+
+static void mount_and_umount(void *data)
+{
+	const struct pause *pause = data;
+	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of("1500:5");
+	AUTO_CLOSE int connection = connect_service();
+
+	close(pause->done[0]);
+	get_map(connection, tree, userns);
+	must(idm_sys_move_mount(tree, "", AT_FDCWD, MOVED, MOVE_MOUNT_F_EMPTY_PATH));
+	close(idm_steal_fd(&tree));
+	must(umount2(MOVED, 0));
+	must(write(pause->done[1], "", 1));
+}
+
+TEST_SINCE(5, 12, mounts_are_not_mapped, mapped_tree_is_not_busy)
+{
+	struct pause pause = { 0 };
+	struct service service;
+	int listener;
+	pid_t pid;
+
+	enter_with_data();
+	scratch_dir(MOVED);
+	service = service_start_held(&listener);
+	pause.service = service.pid;
+	must(pipe2(pause.done, O_CLOEXEC));
+	pid = (pid_t)must(fork());
+	if (pid == 0) {
+		as_client(ORDINARY, mount_and_umount, &pause);
+		_exit(0);
+	}
+	close(pause.done[1]);
+	answer_calls_until_exit(listener, pid, hold_after_reply, &pause);
+	service_stop_held(&service, listener);
+	close(pause.done[0]);
+	assert_int_equal(pause.n, 1);
+}
+
 /* ---- an attack between two calls ---- */
 
 struct attack {
