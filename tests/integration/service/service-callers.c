@@ -2,6 +2,7 @@
 /* Callers: which processes get a map, and which do not, in both ways to know a process. */
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -130,20 +131,28 @@ static void drop_capability(unsigned int number)
 	must(syscall(SYS_capset, &header, data));
 }
 
-static void ask_without(void *number)
+static const struct missing {
+	unsigned int number;
+	const char *reason;
+} missing[] = {
+	{ CAP_SETUID, "the caller requires CAP_SETUID in its user namespace" },
+	{ CAP_SETGID, "the caller requires CAP_SETGID in its user namespace" },
+	{ CAP_SYS_ADMIN, "the caller requires CAP_SYS_ADMIN in its user namespace" },
+};
+
+static void ask_without(void *data)
 {
+	const struct missing *m = data;
 	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of("200005:0");
 
-	drop_capability(*(unsigned int *)number);
-	assert_refused(ask(tree, userns), -EPERM, "the caller requires CAP_S");
+	drop_capability(m->number);
+	assert_refused(ask(tree, userns), -EPERM, m->reason);
 }
 
 static void ask_without_capabilities(void)
 {
-	unsigned int numbers[] = { CAP_SETUID, CAP_SETGID, CAP_SYS_ADMIN };
-
-	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
-		as_client(ORDINARY, ask_without, &numbers[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(missing); i++)
+		as_client(ORDINARY, ask_without, (void *)&missing[i]);
 }
 
 TEST(caller_without_a_capability_is_refused)
@@ -614,54 +623,272 @@ TEST(connection_of_an_exited_process_is_refused)
 
 /* ---- a number that is used again ---- */
 
-/* The next process of this PID namespace gets this number. */
-static pid_t fork_with_number(pid_t number)
-{
-	char text[16];
-	int n = snprintf(text, sizeof(text), "%d", (int)number - 1);
-	AUTO_CLOSE int fd = (int)must(open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC));
-	pid_t pid;
+/*
+ * A client, and a connection of a process of the client's that has exited. Another process has its
+ * number now, and all that a caller needs: it is root in the same user namespace.
+ */
+struct reuse {
+	pid_t client, other;
+	int tree, userns, connection;
+	int go[2]; /* the other process waits */
+};
 
-	must(write(fd, text, (size_t)n));
-	pid = (pid_t)must(fork());
+/* Connects, and sends the request if there is one. The client kills it after that. */
+static pid_t start_connector(const int *fds, int report)
+{
+	pid_t pid = (pid_t)must(fork());
+	int connection;
+
 	if (pid != 0)
 		return pid;
-	must(unshare(CLONE_NEWUSER));
+	connection = connect_service();
+	if (fds)
+		send_request(connection, IDM_SERVICE_MAP, fds, 2);
+	must(write(report, &connection, sizeof(connection)));
 	pause();
 	_exit(0);
 }
 
-static void ask_as_reused(void *data)
-{
-	const int *connection = data;
-	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of("1500:0");
-	const int fds[] = { tree, userns };
+struct reuse_plan {
+	bool request_first; /* the process that exits sends it */
+	int report[2];
+};
 
-	send_request(*connection, IDM_SERVICE_MAP, fds, 2);
-	assert_refused(receive_reply(*connection), -EPERM, "made the connection");
+struct reuse_report {
+	pid_t number;
+	int tree, userns, connection;
+};
+
+/* The service has accepted the connection before its process exits. */
+static void connect_and_exit(void *data)
+{
+	const struct reuse_plan *plan = data;
+	int tree = clone_tree(DATA), userns = userns_of("1500:0");
+	const int fds[] = { tree, userns };
+	struct reuse_report report = { .tree = tree, .userns = userns };
+	int numbers[2];
+
+	must(pipe2(numbers, O_CLOEXEC));
+	report.number = start_connector(plan->request_first ? fds : NULL, numbers[1]);
+	must(read(numbers[0], &report.connection, sizeof(report.connection)));
+	if (!plan->request_first)
+		await_turn();
+	report.connection = get_fd(report.number, report.connection);
+	must(kill(report.number, SIGKILL));
+	must(waitpid(report.number, NULL, 0));
+	must(write(plan->report[1], &report, sizeof(report)));
+	pause();
 }
 
-static void reuse_number(void *unused)
+static void become_root_of(pid_t client)
 {
-	struct service service = service_start_by_number(NULL);
-	AUTO_CLOSE int connection = -1;
-	pid_t number, other;
+	AUTO_CLOSE int userns = -1;
+	char path[64];
 
-	(void)unused;
-	connection = connection_of_exited(&number);
-	other = fork_with_number(number);
-	if (other != number)
-		note("the number %d was not free", (int)number);
-	as_client(ORDINARY, ask_as_reused, &connection);
-	must(kill(other, SIGKILL));
-	must(waitpid(other, NULL, 0));
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)client);
+	userns = (int)must(open(path, O_RDONLY | O_CLOEXEC));
+	must(setns(userns, CLONE_NEWUSER));
+	must(syscall(SYS_setgroups, 0, NULL));
+	must(syscall(SYS_setresgid, 0, 0, 0));
+	must(syscall(SYS_setresuid, 0, 0, 0));
+}
+
+/* The number is free: no other test has processes in this PID namespace. */
+static pid_t fork_with_number(pid_t number)
+{
+	struct clone_args args = {
+		.exit_signal = SIGCHLD,
+		.set_tid = (uint64_t)(uintptr_t)&number,
+		.set_tid_size = 1,
+	};
+
+	return (pid_t)must(syscall(SYS_clone3, &args, sizeof(args)));
+}
+
+/* Runs `body` in a process that has the number and the rights. */
+static void run_with_number(struct reuse *reuse, pid_t number, void (*body)(const struct reuse *))
+{
+	char byte;
+
+	reuse->other = fork_with_number(number);
+	if (reuse->other == 0) {
+		assert_int_equal(getpid(), number);
+		become_root_of(reuse->client);
+		must(write(reuse->go[1], "", 1));
+		body(reuse);
+		_exit(0);
+	}
+	assert_int_equal(reuse->other, number);
+	must(read(reuse->go[0], &byte, 1));
+}
+
+static struct reuse_report start_reused(struct reuse *reuse, bool request_first)
+{
+	struct reuse_plan plan = { .request_first = request_first };
+	struct reuse_report report;
+
+	must(pipe2(plan.report, O_CLOEXEC));
+	must(pipe2(reuse->go, O_CLOEXEC));
+	reuse->client = (pid_t)must(fork());
+	if (reuse->client == 0) {
+		become_client(&ORDINARY);
+		connect_and_exit(&plan);
+	}
+	assert_int_equal(must(read(plan.report[0], &report, sizeof(report))), sizeof(report));
+	reuse->tree = get_fd(reuse->client, report.tree);
+	reuse->userns = get_fd(reuse->client, report.userns);
+	reuse->connection = get_fd(reuse->client, report.connection);
+	for (int i = 0; i < 2; i++)
+		close(plan.report[i]);
+	return report;
+}
+
+static void end_reused(struct reuse *reuse)
+{
+	const int fds[] = { reuse->tree, reuse->userns, reuse->connection, reuse->go[0], reuse->go[1] };
+
+	must(kill(reuse->client, SIGKILL));
+	must(waitpid(reuse->client, NULL, 0));
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		close(fds[i]);
+}
+
+static void send_as_reused(const struct reuse *reuse)
+{
+	const int fds[] = { reuse->tree, reuse->userns };
+
+	send_request(reuse->connection, IDM_SERVICE_MAP, fds, 2);
+}
+
+/* The number is that of the connection. The process is another one. */
+static void be_refused_as_reused(const struct reuse *reuse)
+{
+	send_as_reused(reuse);
+	assert_refused(receive_reply(reuse->connection), -ESRCH, "the caller exited");
+}
+
+/* Without SO_PEERPIDFD the sender is the caller: it has the number at that time, and proves its rights.
+ */
+static void be_mapped_as_reused(const struct reuse *reuse)
+{
+	struct idm_service_reply reply;
+
+	send_as_reused(reuse);
+	reply = receive_reply(reuse->connection);
+	assert_int_equal(reply.state, IDM_SERVICE_CHALLENGE);
+	send_proof(reuse->connection, &reply);
+	assert_mapped(receive_reply(reuse->connection));
+}
+
+static void ask_with_reused_number(struct service (*start)(const char *),
+				   void (*body)(const struct reuse *))
+{
+	struct service service = start(NULL);
+	struct reuse reuse;
+	struct reuse_report report = start_reused(&reuse, false);
+
+	run_with_number(&reuse, report.number, body);
+	await_child(reuse.other);
+	end_reused(&reuse);
 	service_stop(&service);
 }
 
-TEST(reused_number_plays_no_part)
+static void refuse_reused_number(void *unused)
+{
+	(void)unused;
+	ask_with_reused_number(service_start, be_refused_as_reused);
+}
+
+static void callers_are_known_by_number(void)
+{
+	untried("a service knows callers of other PID namespaces from Linux 6.5 on");
+}
+
+TEST_SINCE(6, 5, callers_are_known_by_number, reused_number_is_another_caller)
 {
 	enter_with_data();
-	in_pid_namespace(reuse_number, NULL);
+	in_pid_namespace(refuse_reused_number, NULL);
+}
+
+static void map_reused_number(void *unused)
+{
+	(void)unused;
+	ask_with_reused_number(service_start_by_number, be_mapped_as_reused);
+}
+
+TEST_SINCE(5, 12, mounts_are_not_mapped, reused_number_proves_its_own_rights)
+{
+	enter_with_data();
+	in_pid_namespace(map_reused_number, NULL);
+}
+
+/* ---- a number that is used again after the request ---- */
+
+static void stay_with_number(const struct reuse *reuse)
+{
+	(void)reuse;
+	pause();
+}
+
+/*
+ * The request of a process that exited waits for the service, which finds another process by its number.
+ * That one has all rights, and does nothing. A third process has the connection.
+ */
+static void prove_for_reused(void *data)
+{
+	const int connection = *(int *)data;
+	struct idm_service_reply reply = receive_reply(connection);
+
+	/* The look alone is deceived. */
+	assert_int_equal(reply.state, IDM_SERVICE_CHALLENGE);
+	send_proof(connection, &reply);
+	assert_refused(receive_reply(connection), -EPERM, "made the connection");
+}
+
+static void be_refused_for_reused(void *data)
+{
+	assert_refused(receive_reply(*(int *)data), -ESRCH, "the caller exited");
+}
+
+static void ask_before_reuse(struct service (*start)(const char *), void (*body)(void *))
+{
+	struct service service = start(NULL);
+	struct reuse reuse;
+	struct reuse_report report;
+
+	must(kill(service.pid, SIGSTOP));
+	report = start_reused(&reuse, true);
+	run_with_number(&reuse, report.number, stay_with_number);
+	must(kill(service.pid, SIGCONT));
+	as_client(ORDINARY, body, &reuse.connection);
+	must(kill(reuse.other, SIGKILL));
+	must(waitpid(reuse.other, NULL, 0));
+	end_reused(&reuse);
+	service_stop(&service);
+}
+
+static void reuse_number_by_number(void *unused)
+{
+	(void)unused;
+	ask_before_reuse(service_start_by_number, prove_for_reused);
+}
+
+TEST_SINCE(5, 12, mounts_are_not_mapped, reused_number_does_not_prove_anything)
+{
+	enter_with_data();
+	in_pid_namespace(reuse_number_by_number, NULL);
+}
+
+static void reuse_number_of_pidfd(void *unused)
+{
+	(void)unused;
+	ask_before_reuse(service_start, be_refused_for_reused);
+}
+
+TEST_SINCE(6, 5, callers_are_known_by_number, reused_number_is_not_looked_at)
+{
+	enter_with_data();
+	in_pid_namespace(reuse_number_of_pidfd, NULL);
 }
 
 /* ---- PID namespaces ---- */
@@ -682,11 +909,6 @@ static void ask_from_pid_namespace(void *reason)
 		_exit(0);
 	}
 	await_child(pid);
-}
-
-static void callers_are_known_by_number(void)
-{
-	untried("a service knows callers of other PID namespaces from Linux 6.5 on");
 }
 
 TEST_SINCE(6, 5, callers_are_known_by_number, caller_may_be_in_a_pid_namespace)
