@@ -376,6 +376,90 @@ static struct attack attack_at_each_call(struct attack attack)
 	return attack;
 }
 
+/* ---- a caller that exits ---- */
+
+struct end_of_caller {
+	pid_t service, caller;
+	unsigned int n, nth; /* looks whether the caller lives */
+	bool over;
+};
+
+static bool is_look_for_life(const struct seccomp_data *call)
+{
+	return call->nr == SYS_pidfd_send_signal && call->args[1] == 0;
+}
+
+/* Nothing of the caller is left when the call happens. */
+static void end_caller_at_look(const struct seccomp_notif *call, void *data)
+{
+	struct end_of_caller *end = data;
+
+	if ((pid_t)call->pid == end->service || !is_look_for_life(&call->data) || end->n++ != end->nth)
+		return;
+	end_process(end->caller);
+	end->over = true;
+}
+
+static void ask_until_end(int report)
+{
+	AUTO_CLOSE int tree = -1, userns = -1;
+
+	become_client(&ORDINARY);
+	tree = clone_tree(DATA);
+	userns = userns_of("1500:5");
+	must(write(report, &tree, sizeof(tree)));
+	assert_mapped(ask(tree, userns));
+	_exit(0);
+}
+
+/* Returns its tree. */
+static int start_caller(struct end_of_caller *end)
+{
+	int report[2], number;
+
+	must(pipe2(report, O_CLOEXEC));
+	end->caller = (pid_t)must(fork());
+	if (end->caller == 0)
+		ask_until_end(report[1]);
+	assert_int_equal(must(read(report[0], &number, sizeof(number))), sizeof(number));
+	close(report[0]);
+	close(report[1]);
+	return get_fd(end->caller, number);
+}
+
+/* Returns whether there was such a look. */
+static bool end_caller(const struct service *service, int listener, unsigned int nth)
+{
+	struct end_of_caller end = { .service = service->pid, .nth = nth };
+	AUTO_CLOSE int tree = start_caller(&end);
+	int status = 0;
+
+	while (!end.over && must(waitpid(end.caller, &status, WNOHANG)) == 0)
+		answer_call(listener, 1, end_caller_at_look, &end);
+	await_idle(service, listener);
+	assert_int_equal(status, 0);
+	assert_int_equal(owner_at(tree, "1500").uid == USER, end.over);
+	return end.over;
+}
+
+/* The last look comes after all that the service reads about the caller. */
+TEST_SINCE(5, 12, mounts_are_not_mapped, caller_that_exits_before_a_look_is_refused)
+{
+	AUTO_FREE char *log = NULL;
+	struct service service;
+	unsigned int looks = 0;
+	int listener;
+
+	enter_with_data();
+	service = service_start_held(&listener);
+	while (end_caller(&service, listener, looks))
+		looks++;
+	service_stop_held(&service, listener);
+	log = service_log();
+	assert_contains(log, "refused: the caller exited");
+	assert_true(looks >= 2); /* before the challenge, and after the proof */
+}
+
 /* ---- the attacks ---- */
 
 static void write_map_of_others(const struct attack *attack)
