@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* Maps and trees: which the service makes, and which it refuses. */
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -118,14 +121,33 @@ TEST(ids_of_others_are_refused)
 	assert_logged("map u:0:1500:1,g:1500:1500:1: refused: disk uid 0 ");
 }
 
+/* The second column has an ID that the client's namespace lacks: 1001, or more. */
+static const char *const seen_by_others[] = {
+	"u:1500:1001,g:1500:0",
+	"u:1500:0,g:1500:1001",
+	"u:200000:1000:2,g:1500:0",
+	"u:1500:0,g:200000:1000:2",
+	"u:200000:0:1002,g:1500:0",
+	"u:1500:0,g:200000:0:1002",
+	"u:1500:0,u:200000:1600,g:1500:0",
+	"u:1500:0,g:1500:0,g:200000:1700",
+	"u:1500:4294967294,g:1500:0",
+	"u:1500:0,g:1500:4294967294",
+};
+
 /* The kernel refuses these already, when the namespace gets its map. */
 static void ask_to_see_others(void *unused)
 {
-	AUTO_MAP struct idm_map *map = map_of("u:1500:1001,g:1500:0");
-	struct idm_error err;
-
 	(void)unused;
-	assert_true(idm_userns_open(map, 0, &err) < 0);
+	for (size_t i = 0; i < ARRAY_SIZE(seen_by_others); i++) {
+		AUTO_MAP struct idm_map *map = map_of(seen_by_others[i]);
+		struct idm_error err;
+
+		assert_int_equal(idm_userns_open(map, 0, &err), -EPERM);
+	}
+	/* The control: the last ID of the namespace. */
+	close(userns_of("u:1500:1000,g:1500:1000"));
+	proof("hostile", ARRAY_SIZE(seen_by_others), "maps that show files to other IDs");
 }
 
 TEST(ids_of_others_cannot_be_seen)
@@ -183,6 +205,75 @@ TEST(own_user_namespace_is_refused)
 	enter_with_data();
 	service = service_start(NULL);
 	as_client(ORDINARY, ask_with_own_namespace, NULL);
+	service_stop(&service);
+}
+
+/* ---- a user namespace that another user has made below the client's ---- */
+
+#define MAKER 5
+
+static void unshare_as_other(void *unused)
+{
+	(void)unused;
+	must(setresgid(MAKER, MAKER, MAKER));
+	must(setresuid(MAKER, MAKER, MAKER));
+	must(prctl(PR_SET_DUMPABLE, 1));
+	must(unshare(CLONE_NEWUSER));
+}
+
+/* Its map, written by the client. */
+static int userns_of_maker(const char *map)
+{
+	struct neighbour maker = neighbour_start(unshare_as_other, NULL);
+	int userns = neighbour_namespace(&maker, "user");
+
+	write_id_map(maker.pid, "uid_map", map);
+	write_id_map(maker.pid, "gid_map", map);
+	neighbour_end(&maker);
+	return userns;
+}
+
+static uint32_t creator_of(int userns)
+{
+	uint32_t uid;
+
+	must(ioctl(userns, NS_GET_OWNER_UID, &uid));
+	return uid;
+}
+
+/* The parent and the IDs decide, whatever ID has made it. */
+static void ask_with_others_namespace(void *unused)
+{
+	AUTO_CLOSE int tree = clone_tree(DATA), own = userns_of_maker("1500 7 1\n"),
+		       other = userns_of_maker("1600 7 1\n");
+
+	(void)unused;
+	assert_int_equal(creator_of(own), MAKER);
+	assert_refused(ask(tree, other), -EPERM, "disk uid 1600 ");
+	assert_mapped(ask(tree, own));
+	assert_int_equal(owner_at(tree, "1500").uid, 7);
+	assert_int_equal(owner_at(tree, "1600").uid, 65534);
+}
+
+/* The maker has no capability where the client is. */
+static void ask_as_maker(void *unused)
+{
+	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of_maker("1500 7 1\n");
+
+	(void)unused;
+	must(setresgid(MAKER, MAKER, MAKER));
+	must(setresuid(MAKER, MAKER, MAKER));
+	assert_refused(ask(tree, userns), -EPERM, "the caller requires CAP_");
+}
+
+TEST_SINCE(5, 12, mounts_are_not_mapped, others_namespace_below_the_parent_is_judged_by_its_map)
+{
+	struct service service;
+
+	enter_with_data();
+	service = service_start(NULL);
+	as_client(ORDINARY, ask_with_others_namespace, NULL);
+	as_client(ORDINARY, ask_as_maker, NULL);
 	service_stop(&service);
 }
 
