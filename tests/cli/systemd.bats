@@ -75,3 +75,64 @@ idmountd.socket" "$(boot <<-'END'
 	END
 	)"
 }
+
+@test "the sandbox of the unit is in effect" {
+	same 'output' "own net mnt
+touch: cannot touch '/usr/local/file': Read-only file system
+touch: cannot touch '/etc/file': Read-only file system
+mkdir: cannot create directory '/sys/fs/cgroup/group': Read-only file system
+mount: refused
+connect: Address family not supported by protocol
+unshare: refused
+the same calls of root:
+mount: done
+connect: Connection refused
+unshare: done" "$(boot <<-'END'
+		mkdir /mnt
+		systemctl enable --now idmountd.socket 2>/tmp/enabled
+		systemctl start idmountd.service
+		pid=$(systemctl show -P MainPID idmountd)
+		# The unit's namespaces are complete when the program is executed.
+		until [ "$(cat /proc/$pid/comm)" = idmountd ]; do sleep 0.1; done
+		own=own
+		for name in net mnt; do
+			[ "$(readlink /proc/$pid/ns/$name)" = "$(readlink /proc/self/ns/$name)" ] || own="$own $name"
+		done
+		echo "$own"
+		# Outside, each of these is writable.
+		touch /usr/local/file /etc/file
+		mkdir /sys/fs/cgroup/group
+		rm /usr/local/file /etc/file
+		rmdir /sys/fs/cgroup/group
+		LC_ALL=C nsenter --target $pid --mount touch /usr/local/file /etc/file 2>&1 || :
+		LC_ALL=C nsenter --target $pid --mount mkdir /sys/fs/cgroup/group 2>&1 || :
+
+		# Another program in the place of the service. The capabilities of the unit suffice for these calls.
+		cat >/tmp/calls <<-'CALLS'
+			attempt() {
+				"$@" 2>/dev/null && echo "$1: done" || echo "$1: refused"
+			}
+			attempt mount -t tmpfs none /mnt
+			message=$(LC_ALL=C bash -c ': >/dev/tcp/127.0.0.1/1' 2>&1 || :)
+			echo "connect: ${message##*: }"
+			attempt unshare --uts true
+		CALLS
+		systemctl stop idmountd.service 2>/tmp/stopped
+		mkdir /etc/systemd/system/idmountd.service.d
+		cat >/etc/systemd/system/idmountd.service.d/calls.conf <<-'CONF'
+			[Service]
+			Type=oneshot
+			Restart=no
+			ExecStart=
+			ExecStart=/bin/bash /tmp/calls
+			StandardOutput=file:/tmp/called
+			StandardError=file:/tmp/called
+		CONF
+		systemctl daemon-reload
+		systemctl start idmountd.service
+		cat /tmp/called
+		echo 'the same calls of root:'
+		bash /tmp/calls
+	END
+	)"
+}
