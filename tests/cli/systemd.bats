@@ -107,7 +107,7 @@ unshare: done" "$(boot <<-'END'
 		LC_ALL=C nsenter --target $pid --mount touch /usr/local/file /etc/file 2>&1 || :
 		LC_ALL=C nsenter --target $pid --mount mkdir /sys/fs/cgroup/group 2>&1 || :
 
-		# Another program in the place of the service. The capabilities of the unit suffice for these calls.
+		# Another program instead of the service. The capabilities of the unit suffice for these calls.
 		cat >/tmp/calls <<-'CALLS'
 			attempt() {
 				"$@" 2>/dev/null && echo "$1: done" || echo "$1: refused"
