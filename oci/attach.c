@@ -455,24 +455,6 @@ static int attach_mapped_tree(struct attachment *a, const struct placing *p)
 	return r;
 }
 
-/*
- * Copies a mount of the runtime's that an attached tree hides now, and attaches the copy on that tree.
- * The mount is not moved: after a rollback the runtime's own mount is where it was.
- */
-static int attach_copy(struct attachment *a, struct placing *p)
-{
-	int r;
-
-	if (!is_hidden(a, p))
-		return 0;
-	r = check_not_shared(a);
-	if (r < 0)
-		return r;
-	a->answer.doing = COPYING;
-	p->again = idm_sys_open_tree(p->place, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE);
-	return p->again < 0 ? p->again : attach_tree(a, p, p->again);
-}
-
 static int look_at_mount(uint64_t id, struct idm_statmount *m)
 {
 	const struct idm_mnt_id_req req = { .size = IDM_MNT_ID_REQ_SIZE_VER0,
@@ -491,6 +473,72 @@ static bool is_on_shared_mount(int place)
 
 	return idm_mount_id(place, "", &id, &unique) < 0 || !unique || look_at_mount(id, &m) < 0 ||
 	       look_at_mount(m.mnt_parent_id, &parent) < 0 || parent.mnt_propagation & MS_SHARED;
+}
+
+static bool is_mapped_below(const struct placing *q, const struct placing *p)
+{
+	const char *rest = q->mapped ? get_path_below(q->path, p->path) : NULL;
+
+	return rest && *rest;
+}
+
+/*
+ * A mount that is mapped must not be in a copy: below the tree, the container could uncover it there. A
+ * copy leaves out unbindable mounts. On a shared mount a tree would appear on the host, unless a private
+ * mount is between the two. So there the copy keeps that one.
+ */
+static int leave_out_mapped(struct attachment *a, const struct placing *p)
+{
+	int r = 0;
+
+	a->answer.doing = SEPARATING;
+	for (const struct placing *q = p + 1; q < a->placings + a->n && r == 0; q++) {
+		struct mount_attr attr = { .propagation = MS_UNBINDABLE };
+
+		if (!is_mapped_below(q, p))
+			continue;
+		if (is_on_shared_mount(q->place))
+			attr.propagation = MS_PRIVATE;
+		r = idm_sys_mount_setattr(q->place, "", AT_EMPTY_PATH, &attr);
+	}
+	return r;
+}
+
+static void make_mapped_bindable(const struct attachment *a, const struct placing *p)
+{
+	struct mount_attr alone = { .propagation = MS_PRIVATE };
+
+	for (const struct placing *q = p + 1; q < a->placings + a->n; q++)
+		if (is_mapped_below(q, p))
+			idm_sys_mount_setattr(q->place, "", AT_EMPTY_PATH, &alone);
+}
+
+static int copy_without_mapped(struct attachment *a, const struct placing *p)
+{
+	int r = leave_out_mapped(a, p);
+
+	a->answer.doing = r < 0 ? SEPARATING : COPYING;
+	if (r == 0)
+		r = idm_sys_open_tree(p->place, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE);
+	make_mapped_bindable(a, p);
+	return r;
+}
+
+/*
+ * Copies a mount of the runtime's that an attached tree hides now, and attaches the copy on that tree.
+ * The mount is not moved: after a rollback the runtime's own mount is where it was.
+ */
+static int attach_copy(struct attachment *a, struct placing *p)
+{
+	int r;
+
+	if (!is_hidden(a, p))
+		return 0;
+	r = check_not_shared(a);
+	if (r < 0)
+		return r;
+	p->again = copy_without_mapped(a, p);
+	return p->again < 0 ? p->again : attach_tree(a, p, p->again);
 }
 
 /*

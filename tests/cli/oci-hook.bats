@@ -310,6 +310,15 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	hook_refuses '/vol/sub: attach in the container: copy the mount that would be hidden: Invalid argument' "$fake" /mnt/b
 }
 
+@test "if a later mount cannot be attached, the nest of the runtime's mounts is as before" {
+	mkdir -p src/nest/z src/sub
+	fake /vol /vol/nest /vol/nest/nest/z
+	nsenter --mount --target "$fake" -- sh -c 'mount -t tmpfs sub /mnt/rootfs/vol/sub && mount --make-unbindable /mnt/rootfs/vol/sub'
+	bundle b true "$(volume /vol rbind "$(rows 1000 7 1)") | $(volume /vol/nest rbind) | $(volume /vol/nest/nest/z rbind "$(rows 1000 8 1)")
+		| .mounts += [{destination: \"/vol/sub\", type: \"tmpfs\", source: \"tmpfs\"}]"
+	hook_refuses '/vol/sub: attach in the container: copy the mount that would be hidden: Invalid argument' "$fake" /mnt/b
+}
+
 @test "invalid state" {
 	local text
 
@@ -852,5 +861,36 @@ while True:
 			| $(volume /other/sub rbind) | .process.capabilities |= map_values(. + [\"CAP_SYS_ADMIN\"])"
 		run -0 --separate-stderr "with_$runtime" b
 		same "$runtime: output" $'7\n1000\nbelow' "$output"
+	done
+}
+
+# uncover FILE [LIMIT]: prints a command for a container: the owner of FILE, and again after each unmount of its mount.
+uncover()
+{
+	echo "for i in 1 2 3 4 5; do stat -c %u $1 || echo none; umount ${2:-${1%/*}} || break; done 2>/dev/null"
+}
+
+@test "nothing unmapped is below a mapped mount in a nest of mapped and unmapped ones (Linux 6.8)" {
+	local runtime middle
+
+	((mounts_of_hook == 1)) || skip 'needs Linux 6.8'
+	ln -s busybox rootfs/bin/umount
+	mkdir -p src/sub dst/z dst/y/z tree
+	touch dst/f dst/y/f tree/1000
+	chown 1000:1000 tree tree/1000
+	for runtime in runc crun; do
+		for middle in "$(source=/mnt/dst volume /vol/sub rbind)" "$(source=/mnt/dst volume /vol/sub rbind) | $(source=/mnt/dst/y volume /vol/sub/y rbind)" \
+			'.mounts += [{destination: "/vol/sub", type: "tmpfs", source: "tmpfs"}]'; do
+			rm -rf b
+			bundle b "$(uncover /vol/sub/z/1000); $(uncover /vol/sub/y/z/1000); $(uncover /vol/sub/f /vol/sub/f)" \
+				"$(with_hook) | $(volume /vol rbind) | $middle | $(source=/mnt/tree volume /vol/sub/z rbind)
+				| $(source=/mnt/tree volume /vol/sub/y/z rbind) | $(source=/mnt/tree/1000 volume /vol/sub/f bind)
+				| .annotations = {\"io.idmount.map/vol\": \"1000:3\", \"io.idmount.map/vol/sub/z\": \"1000:7\",
+					\"io.idmount.map/vol/sub/y/z\": \"1000:8\", \"io.idmount.map/vol/sub/f\": \"1000:9\"}
+				| .process.capabilities |= map_values(. + [\"CAP_SYS_ADMIN\"])"
+			run -0 --separate-stderr "with_$runtime" b
+			echo "$runtime, $middle: $output"
+			[[ $output == *7*8*9* && $output != *1000* ]]
+		done
 	done
 }
