@@ -464,15 +464,29 @@ static int look_at_mount(uint64_t id, struct idm_statmount *m)
 	return idm_sys_statmount(&req, m, sizeof(*m));
 }
 
+static int look_at_place(int fd, struct idm_statmount *m)
+{
+	bool unique;
+	uint64_t id;
+	int r = idm_mount_id(fd, "", &id, &unique);
+
+	return r < 0 ? r : unique ? look_at_mount(id, m) : -ENOSYS;
+}
+
+static bool is_shared_mount(int fd)
+{
+	struct idm_statmount m;
+
+	return look_at_place(fd, &m) < 0 || m.mnt_propagation & MS_SHARED;
+}
+
 /* A mount beneath would also appear at the peers of the mount that the place is on. */
 static bool is_on_shared_mount(int place)
 {
 	struct idm_statmount m, parent;
-	bool unique;
-	uint64_t id;
 
-	return idm_mount_id(place, "", &id, &unique) < 0 || !unique || look_at_mount(id, &m) < 0 ||
-	       look_at_mount(m.mnt_parent_id, &parent) < 0 || parent.mnt_propagation & MS_SHARED;
+	return look_at_place(place, &m) < 0 || look_at_mount(m.mnt_parent_id, &parent) < 0 ||
+	       parent.mnt_propagation & MS_SHARED;
 }
 
 static bool is_mapped_below(const struct placing *q, const struct placing *p)
@@ -542,51 +556,76 @@ static int attach_copy(struct attachment *a, struct placing *p)
 }
 
 /*
- * Puts the copy between the runtime's mount and its parent, and unmounts the former. Beneath a covered
- * mount, kernels differ in the place that they choose. So the tree is detached before. It can be put on
- * top again, as it was.
+ * Puts a tree between the runtime's mount and its parent, and unmounts the former. Beneath a covered
+ * mount, kernels differ in the place that they choose. So the tree must not be on top at that moment. If
+ * the kernel refuses, the tree covers the mount.
  */
-static int exchange_mounts(const struct attachment *a, const struct placing *p, int copy)
+static int exchange_mounts(const struct attachment *a, const struct placing *p, int tree)
 {
 	struct mount_name name;
-	int r;
+	int r = idm_sys_move_mount_fd(tree, p->place, MOVE_MOUNT_BENEATH);
 
-	detach_tree(a, p->tree);
-	r = idm_sys_move_mount_fd(copy, p->place, MOVE_MOUNT_BENEATH);
 	if (r < 0)
-		return idm_sys_move_mount_fd(copy, p->place, 0);
+		return idm_sys_move_mount_fd(tree, p->place, 0);
 	return name_mount(a, p->place, &name) ? idm_sys_umount(name.text, MNT_DETACH) : -ENOENT;
 }
 
-/* A copy of a mount leaves out the unbindable mounts below it. */
-static bool has_unbindable_below(const struct attachment *a, const struct placing *p)
+/*
+ * Moves the tree aside, with all mounts on it: to the root filesystem, or to the directory in which the
+ * place is. Nothing there may propagate to the host.
+ */
+static bool park_tree(const struct attachment *a, const struct placing *p)
 {
-	for (const struct placing *q = p + 1; q < a->placings + a->n; q++)
-		if (q->tree >= 0 && q->step.propagation == IDM_PROPAGATION_UNBINDABLE &&
-		    get_path_below(q->path, p->path))
-			return true;
-	return false;
+	AUTO_CLOSE int above = -1;
+
+	if (!is_shared_mount(a->container->root))
+		return idm_sys_move_mount_fd(p->tree, a->container->root, 0) == 0;
+	above = idm_sys_openat(p->place, "..", O_PATH | O_DIRECTORY, 0);
+	return above >= 0 && !is_shared_mount(above) && idm_sys_move_mount_fd(p->tree, above, 0) == 0;
 }
 
 /*
- * Removes the runtime's unmapped mount, which a container with CAP_SYS_ADMIN could uncover.
- *
- * It stays below the tree before Linux 6.8, on a shared mount, and for a tree that cannot be copied as
- * a whole.
+ * No directory can have a file put on it. So a copy of the file's mount is attached, which cannot have
+ * other mounts on it. An unbindable one has no copies until it is private.
+ */
+static int exchange_file(const struct attachment *a, const struct placing *p)
+{
+	struct mount_attr alone = { .propagation = MS_PRIVATE };
+	bool unbindable = p->step.propagation == IDM_PROPAGATION_UNBINDABLE;
+	AUTO_CLOSE int copy = -1;
+	int r;
+
+	if (unbindable)
+		idm_sys_mount_setattr(p->tree, "", AT_EMPTY_PATH, &alone);
+	copy = idm_sys_open_tree(p->tree, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
+	if (copy < 0)
+		return unbindable ? idm_plan_entry_propagate(&p->step, p->tree) : 0;
+	detach_tree(a, p->tree);
+	r = exchange_mounts(a, p, copy);
+	return r == 0 && unbindable ? idm_plan_entry_propagate(&p->step, copy) : r;
+}
+
+static bool is_directory(int fd)
+{
+	struct stat st;
+
+	return idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH) == 0 && S_ISDIR(st.st_mode);
+}
+
+/*
+ * Removes the runtime's unmapped mount, which a container with CAP_SYS_ADMIN could uncover. It stays
+ * below the tree before Linux 6.8, and on a shared mount.
  */
 static int replace_runtime_mount(struct attachment *a, const struct placing *p)
 {
-	AUTO_CLOSE int copy = -1;
 	struct mount_name name;
 
-	if (is_hidden(a, p) || has_unbindable_below(a, p) || is_on_shared_mount(p->place) ||
-	    !name_mount(a, p->place, &name))
-		return 0;
-	copy = idm_sys_open_tree(p->tree, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE);
-	if (copy < 0)
+	if (is_hidden(a, p) || is_on_shared_mount(p->place) || !name_mount(a, p->place, &name))
 		return 0;
 	a->answer.doing = REPLACING;
-	return exchange_mounts(a, p, copy);
+	if (!is_directory(p->tree))
+		return exchange_file(a, p);
+	return park_tree(a, p) ? exchange_mounts(a, p, p->tree) : 0;
 }
 
 static int replace_mounts(struct attachment *a)

@@ -867,7 +867,7 @@ while True:
 # uncover FILE [LIMIT]: prints a command for a container: the owner of FILE, and again after each unmount of its mount.
 uncover()
 {
-	echo "for i in 1 2 3 4 5; do stat -c %u $1 || echo none; umount ${2:-${1%/*}} || break; done 2>/dev/null"
+	echo "for i in 1 2 3 4 5; do stat -c %u $1 || echo none; umount -l ${2:-${1%/*}} || break; done 2>/dev/null"
 }
 
 @test "nothing unmapped is below a mapped mount in a nest of mapped and unmapped ones (Linux 6.8)" {
@@ -891,6 +891,31 @@ uncover()
 			run -0 --separate-stderr "with_$runtime" b
 			echo "$runtime, $middle: $output"
 			[[ $output == *7*8*9* && $output != *1000* ]]
+		done
+	done
+}
+
+@test "nothing unmapped is below an unbindable mapped mount (Linux 6.8)" {
+	local name words
+
+	((mounts_of_hook == 1)) || skip 'needs Linux 6.8'
+	ln -s busybox rootfs/bin/umount
+	mkdir -p src/sub src/below
+	mount -t tmpfs below src/below
+	touch rootfs/file
+	for words in unbindable runbindable; do
+		rm -rf b
+		bundle b "grep -E ' /(vol|vol/sub|vol/below|file) ' /proc/self/mountinfo | cut -d ' ' -f 5,7; $(uncover /file /file); $(uncover /vol/sub/1000); $(uncover /vol/1000)" \
+			"$(with_hook) | $(source=/mnt/src/1000 volume /file "bind,$words") | $(volume /vol "rbind,$words") | $(volume /vol/sub "rbind,$words")
+			| .annotations = {\"io.idmount.map/vol\": \"1000:3\", \"io.idmount.map/vol/sub\": \"1000:7\", \"io.idmount.map/file\": \"1000:9\"}
+			| .process.capabilities |= map_values(. + [\"CAP_SYS_ADMIN\"])"
+		for name in with_runc with_crun; do
+			run -0 --separate-stderr $name b
+			echo "$output"
+			# crun sets the propagation of all mounts afterwards.
+			[[ $name == with_crun ]] || same "$words, $name: propagation" "$(printf '%s\n' '/file unbindable' '/vol unbindable' "/vol/below $([[ $words == r* ]] && echo unbindable || echo -)" '/vol/sub unbindable' | sort)" \
+				"$(grep ' ' <<<"$output" | sort)"
+			same "$words, $name: IDs" $'9\n0\n7\nnone\n3\nnone' "$(grep -v ' ' <<<"$output")"
 		done
 	done
 }
