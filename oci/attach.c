@@ -10,6 +10,7 @@
  * - The bundle's root filesystem is the one in the container's mount namespace.
  * - Each destination holds the source of its mount. It is resolved below that root, as the container
  *   will see it.
+ * - No other mount is at the place of a mapped one, whatever links lead there.
  *
  * A destination is resolved once, and its mount is attached to the resulting descriptor. The reason: a
  * volume may be shared with a running container, which can exchange a directory for a link at any time.
@@ -244,7 +245,6 @@ struct preparation {
 	const struct idm_oci *oci;
 	const struct container *container;
 	int proc;
-	bool below; /* a mapped mount came before, which may hide this one */
 };
 
 static int prepare_placing(struct placing *p, const struct preparation *all, size_t i,
@@ -255,8 +255,6 @@ static int prepare_placing(struct placing *p, const struct preparation *all, siz
 
 	*p = (struct placing){ .tree = -1, .place = -1, .again = -1 };
 	p->destination = mount->destination;
-	if (!mount->step && !all->below)
-		return 0;
 	p->place = open_in(all->container->root, p->destination);
 	if (mount->step) {
 		copy_entry(p, all->oci, mount);
@@ -725,19 +723,60 @@ static int attach_placings(const struct container *c, int proc, struct placing *
 	return r;
 }
 
-/* ---- all ---- */
+/* ---- two mounts at one place ---- */
 
-static int prepare_placings(struct placing *placings, struct preparation *all, size_t *n,
+/* The names differ if a link in the root filesystem, or in another mount, leads from one to the other.
+ */
+static int refuse_place(const struct placing *mapped, const struct placing *other, const char *how,
+			struct idm_error *err)
+{
+	char name[IDM_PLAN_ENTRY_NAME];
+
+	idm_plan_entry_name(&mapped->step, name, sizeof(name));
+	idm_fail(err, -EINVAL, step_enter, name, "%s the mount on /%s", how, other->destination);
+	idm_hint(err, "symbolic links can be the cause; name another destination for one of the two");
+	return -EINVAL;
+}
+
+/*
+ * Of two mounts, the later one covers the earlier one, if it is at the same place or above. Then a place
+ * below is in the later one, and does not show what the runtime has mounted for the earlier one.
+ */
+static int check_two_places(const struct placing *earlier, const struct placing *later,
 			    struct idm_error *err)
 {
-	const struct idm_oci *oci = all->oci;
+	const char *rest = earlier->path && later->path ? get_path_below(earlier->path, later->path)
+							: NULL;
+
+	if (!rest)
+		return 0;
+	if (!*rest && later->mapped)
+		return refuse_place(later, earlier, "it is at the same place as", err);
+	if (!*rest && earlier->mapped)
+		return refuse_place(earlier, later, "it is at the same place as", err);
+	return earlier->mapped ? refuse_place(earlier, later, "it is hidden by", err) : 0;
+}
+
+static int check_places(const struct placing *placings, size_t n, struct idm_error *err)
+{
 	int r = 0;
 
-	for (*n = 0; *n < oci->n && r == 0; ++*n) {
-		r = prepare_placing(&placings[*n], all, *n, err);
-		all->below |= oci->mounts[*n].step > 0;
-	}
+	for (size_t i = 0; i < n && r == 0; i++)
+		for (size_t j = i + 1; j < n && r == 0; j++)
+			r = check_two_places(&placings[i], &placings[j], err);
 	return r;
+}
+
+/* ---- all ---- */
+
+static int prepare_placings(struct placing *placings, const struct preparation *all, size_t *n,
+			    struct idm_error *err)
+{
+	int r = 0;
+
+	for (*n = 0; *n < all->oci->n && r == 0; ++*n)
+		r = prepare_placing(&placings[*n], all, *n, err);
+	return r == 0 ? check_places(placings, *n, err) : r;
 }
 
 int idm_oci_attach(const struct idm_oci *oci, pid_t pid, const char *bundle, struct idm_error *err)
@@ -745,7 +784,7 @@ int idm_oci_attach(const struct idm_oci *oci, pid_t pid, const char *bundle, str
 	AUTO_FREE struct placing *placings = calloc(oci->n + 1, sizeof(*placings));
 	AUTO_CLOSE int proc = idm_procfs_root(err);
 	struct container c;
-	struct preparation all = { .oci = oci, .container = &c, .proc = proc };
+	const struct preparation all = { .oci = oci, .container = &c, .proc = proc };
 	size_t n = 0;
 	int r;
 

@@ -919,3 +919,49 @@ uncover()
 		done
 	done
 }
+
+@test "two destinations at one place are refused with both names" {
+	local hint='\nhint: symbolic links can be the cause; name another destination for one of the two'
+	local name mapped one='it is at the same place as the mount on'
+
+	mapped=$(rows 1000 7 1)
+	mkdir -p rootfs/real/sub src/sub dst/below
+	ln -s real rootfs/data
+	ln -s ../real/sub/../sub rootfs/etc/deep
+	ln -s . src/self
+	touch rootfs/file src/file
+	ln -s /file rootfs/other/file
+	at_one_place()
+	{
+		local expected=$1
+
+		shift
+		rm -rf b
+		bundle b true "$(with_hook) $(printf ' | %s' "$@")"
+		run ! --separate-stderr with_runc b
+		echo "$stderr"
+		[[ $stderr == *"look at the container: $expected"* ]]
+	}
+	at_one_place "$one /real$hint" "$(volume /real rbind "$mapped")" "$(volume /data rbind "$(rows 1000 0 1)")"
+	[[ $stderr == *"bind on /data: look at"* ]]
+	at_one_place "$one /data$hint" "$(volume /data rbind "$mapped")" "$(volume /real rbind "$(rows 1000 0 1)")"
+	# One of them has no map.
+	at_one_place "$one /data$hint" "$(volume /real rbind "$mapped")" "$(volume /data rbind)"
+	at_one_place "$one /real$hint" "$(volume /real rbind)" "$(volume /data rbind "$mapped")"
+	at_one_place "$one /real$hint" "$(source=/mnt/dst volume /real rbind)" "$(volume /data rbind "$mapped")"
+	at_one_place "$one /real/sub$hint" "$(volume /real/sub rbind "$mapped")" "$(volume /etc/deep rbind "$mapped")"
+	# The link is in a volume.
+	at_one_place "$one /vol$hint" "$(volume /vol rbind "$mapped")" "$(volume /vol/self rbind "$mapped")"
+	at_one_place "$one /file$hint" "$(source=/mnt/src/1000 volume /file bind "$mapped")" "$(source=/mnt/src/1000 volume /other/file bind "$(rows 1000 0 1)")"
+	# A volume on a directory above. What is seen at the place below is in that volume.
+	mount -t tmpfs sub dst/below
+	mkdir rootfs/real/below
+	at_one_place "it is hidden by the mount on /data$hint" "$(source=/mnt/dst/below volume /real/below rbind "$mapped")" "$(source=/mnt/dst volume /data rbind)"
+	# Without a map it is the engine's business. Places that only begin alike are two.
+	mkdir rootfs/realm
+	bundle c 'stat -c %u /realm/1000 /data/sub/1000' "$(with_hook) | $(volume /real rbind) | $(volume /data rbind) | $(volume /realm rbind "$mapped") | $(volume /data/sub rbind "$mapped")"
+	for name in with_runc with_crun; do
+		run -0 --separate-stderr $name c
+		same "$name: output" $'7\n7' "$output"
+	done
+}
