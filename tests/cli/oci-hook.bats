@@ -965,3 +965,10 @@ uncover()
 		same "$name: output" $'7\n7' "$output"
 	done
 }
+
+@test "random nests of volumes: no mapped one is uncovered (Linux 6.8)" {
+	((mounts_of_hook == 1)) || skip 'needs Linux 6.8'
+	run -0 python3 "$ROOT/tests/cli/oci-nests.py" "$IDMOUNT" 60
+	echo "$output"
+	[[ $output == *refused ]]
+}
