@@ -871,26 +871,31 @@ uncover()
 }
 
 @test "nothing unmapped is below a mapped mount in a nest of mapped and unmapped ones (Linux 6.8)" {
-	local runtime middle
+	local runtime middle own first
 
 	((mounts_of_hook == 1)) || skip 'needs Linux 6.8'
 	ln -s busybox rootfs/bin/umount
 	mkdir -p src/sub dst/z dst/y/z tree
 	touch dst/f dst/y/f tree/1000
 	chown 1000:1000 tree tree/1000
+	# In the user namespace, too, this one is another user than the owner of the tree.
+	chown 165000 dst/f
 	for runtime in runc crun; do
+		# With a user namespace of the container, and then without one.
+		own=$userns first=100000
 		for middle in "$(source=/mnt/dst volume /vol/sub rbind)" "$(source=/mnt/dst volume /vol/sub rbind) | $(source=/mnt/dst/y volume /vol/sub/y rbind)" \
 			'.mounts += [{destination: "/vol/sub", type: "tmpfs", source: "tmpfs"}]'; do
 			rm -rf b
 			bundle b "$(uncover /vol/sub/z/1000); $(uncover /vol/sub/y/z/1000); $(uncover /vol/sub/f /vol/sub/f)" \
 				"$(with_hook) | $(volume /vol rbind) | $middle | $(source=/mnt/tree volume /vol/sub/z rbind)
 				| $(source=/mnt/tree volume /vol/sub/y/z rbind) | $(source=/mnt/tree/1000 volume /vol/sub/f bind)
-				| .annotations = {\"io.idmount.map/vol\": \"1000:3\", \"io.idmount.map/vol/sub/z\": \"1000:7\",
-					\"io.idmount.map/vol/sub/y/z\": \"1000:8\", \"io.idmount.map/vol/sub/f\": \"1000:9\"}
-				| .process.capabilities |= map_values(. + [\"CAP_SYS_ADMIN\"])"
+				| .annotations = {\"io.idmount.map/vol\": \"1000:$((first + 3))\", \"io.idmount.map/vol/sub/z\": \"1000:$((first + 7))\",
+					\"io.idmount.map/vol/sub/y/z\": \"1000:$((first + 8))\", \"io.idmount.map/vol/sub/f\": \"1000:$((first + 9))\"}
+				| $own | .process.capabilities |= map_values(. + [\"CAP_SYS_ADMIN\"])"
 			run -0 --separate-stderr "with_$runtime" b
 			echo "$runtime, $middle: $output"
-			[[ $output == *7*8*9* && $output != *1000* ]]
+			[[ $output == *7*8*9* && $output != *1000* && $output != *65534* ]]
+			own=. first=0
 		done
 	done
 }
