@@ -118,6 +118,7 @@ static int read_and_rewrite(const char *file, int dirfd, const struct bundle *bu
 		.handler = bundle->handler,
 		.log = bundle->log,
 		.hook_stderr = bundle->hook_stderr,
+		.output_replaced = bundle->output_replaced,
 		.judge = open_and_judge_sources,
 	};
 	int r = read_config_file(file, step_prepare, &old, err);

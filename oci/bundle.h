@@ -15,7 +15,9 @@ struct bundle {
 	/* For the errors of the hook. Both are ignored in a bundle that is restored. */
 	const struct oci_log *log;
 	bool hook_stderr; /* the runtime discards that of hooks, unless an annotation names a file */
-	bool restored;	  /* from a checkpoint, which no hook can map: requests are refused */
+	/* Set if an annotation named another file for the output of hooks, and does not any more. */
+	bool *output_replaced;
+	bool restored; /* from a checkpoint, which no hook can map: requests are refused */
 };
 
 /*

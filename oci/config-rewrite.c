@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hook-output.h"
 #include "json-edit.h"
 #include "lib/base/error.h"
 #include "lib/base/escape.h"
@@ -515,18 +516,38 @@ static bool has_later_hooks(const struct rewrite *rw)
 	       (has_members(&hooks, "poststart") || has_members(&hooks, "poststop"));
 }
 
-/* The engine reads the runtime's standard error, but crun discards that of hooks. */
-static void show_hook_errors(struct rewrite *rw)
+/* Returns whether the annotation exists. It names `file` then, or one that `keep` allows. */
+static bool replace_output_file(struct rewrite *rw, const char *key, const char *file,
+				bool (*keep)(const char *file))
 {
-	static const char *const keys[] = { "annotations", "run.oci.hooks.stderr" };
-	struct idm_json annotations, file;
+	struct idm_json annotations, old;
+	const char *name;
 
+	if (!idm_json_member(&rw->whole, "annotations", &annotations) ||
+	    !idm_json_member(&annotations, key, &old))
+		return false;
+	name = string_of(&old);
+	if (strcmp(name, file) == 0 || (keep && keep(name)))
+		return true;
+	edit_replace(&rw->edits, &old, text_of("\"%s\"", file));
+	if (rw->config->output_replaced)
+		*rw->config->output_replaced = true;
+	return true;
+}
+
+/*
+ * The engine reads the runtime's standard error, but crun discards that of hooks. An image can bring
+ * annotations along, and crun opens the files in them as root. So none of them names another file.
+ */
+static void direct_hook_output(struct rewrite *rw)
+{
+	static const char *const keys[] = { "annotations", OCI_HOOK_STDERR };
+
+	replace_output_file(rw, OCI_HOOK_STDOUT, "/dev/null", is_output_of_runtime);
 	if (!rw->config->hook_stderr || has_later_hooks(rw))
-		return;
-	if (idm_json_member(&rw->whole, "annotations", &annotations) &&
-	    idm_json_member(&annotations, keys[1], &file))
-		return;
-	edit_set(&rw->edits, keys, 2, text_of("\"/dev/stderr\""));
+		replace_output_file(rw, OCI_HOOK_STDERR, "/dev/null", is_output_of_runtime);
+	else if (!replace_output_file(rw, OCI_HOOK_STDERR, "/dev/stderr", NULL))
+		edit_set(&rw->edits, keys, 2, text_of("\"/dev/stderr\""));
 }
 
 /* ---- the text ---- */
@@ -611,7 +632,7 @@ int prepare_config(const struct config *config, char **prepared, size_t *n, stru
 	if (r == 0 && rw.any)
 		r = change_hooks(&rw);
 	if (r == 0 && rw.any)
-		show_hook_errors(&rw);
+		direct_hook_output(&rw);
 	/* The hook must accept the old text, too: an argument can express more than an option of a
 	 * mount. */
 	if (r == 0 && rw.any)

@@ -19,6 +19,7 @@ struct config {
 	const char *handler;	   /* of the runtime, for the hook; NULL: not known */
 	const struct oci_log *log; /* of the runtime, for the hook; with an absolute path */
 	bool hook_stderr;	   /* show the hook's standard error by an annotation of crun */
+	bool *output_replaced;	   /* set: such an annotation named another file; NULL: not needed */
 	/*
 	 * Returns 0 if the maps that the configuration asks for are allowed, or a negative errno. NULL:
 	 * not called.

@@ -13,6 +13,7 @@
 #include "cli/common/plan-harden.h"
 #include "cli/common/report.h"
 #include "lib/base/error.h"
+#include "oci/hook-output.h"
 #include "oci/oci.h"
 #include "oci/plan-view.h"
 #include "oci/policy-file.h"
@@ -45,6 +46,42 @@ static const char details[] =
 	"for. Without that file pods of Kubernetes get none, and other containers get each map that\n"
 	"does not have disk ID 0.\n"
 	"\n";
+
+/* ---- the output ---- */
+
+/* Returns FAILED if messages would still be written there. */
+static int discard_output(int fd)
+{
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	int status = null >= 0 && dup2(null, fd) >= 0 ? DONE : FAILED;
+
+	if (null >= 0)
+		close(null);
+	return status;
+}
+
+/*
+ * The author of an image can name any file of the host's for the output of hooks. All messages about
+ * the text can have words of that author. The runtime's log still gets them.
+ */
+static int protect_files_of_host(const char *text, size_t length)
+{
+	int status = DONE;
+
+	if (is_output_redirected(text, length, OCI_HOOK_STDERR))
+		status = discard_output(STDERR_FILENO);
+	if (status == DONE && is_output_redirected(text, length, OCI_HOOK_STDOUT))
+		status = discard_output(STDOUT_FILENO);
+	return status;
+}
+
+/* read_file(), before any message about the text. */
+static int read_guarded_text(const char *name, char **text, size_t *length)
+{
+	int status = read_file(name, text, length);
+
+	return status == DONE ? protect_files_of_host(*text, *length) : status;
+}
 
 /* ---- the state ---- */
 
@@ -99,12 +136,14 @@ static int read_state(struct state *s)
 	struct idm_json_text *parsed = NULL;
 	struct idm_error err;
 	struct idm_json whole;
-	char *text;
+	char *text = NULL;
 	size_t length;
 	int r;
 
-	if (read_file("-", &text, &length) != DONE)
+	if (read_guarded_text("-", &text, &length) != DONE) {
+		free(text);
 		return FAILED;
+	}
 	r = idm_json_parse(text, length, IDM_STEP_READ_STATE, &parsed, &err);
 	if (r == 0) {
 		whole = idm_json_whole(parsed);
@@ -215,7 +254,7 @@ static int hook(struct state *s)
 	if (how.dirfd < 0)
 		status = report_failure("%s: open bundle: %s", s->bundle, strerror(errno));
 	else
-		status = read_file(name, &text, &how.length);
+		status = read_guarded_text(name, &text, &how.length);
 	how.text = text;
 	if (status == DONE)
 		status = read_bundle_and_attach(s, &how, name);

@@ -161,11 +161,13 @@ static int prepare_container(const struct front *f, const char *command, char **
 {
 	char log_path[PATH_MAX];
 	const struct oci_log log = hook_log(&f->log, log_path);
+	bool replaced = false;
 	struct bundle bundle = {
 		.hook = f->self,
 		.handler = f->handler,
 		.log = &log,
 		.hook_stderr = discards_hook_stderr(f),
+		.output_replaced = &replaced,
 		.restored = strcmp(command, "restore") == 0,
 	};
 	struct runtime_args args;
@@ -177,7 +179,12 @@ static int prepare_container(const struct front *f, const char *command, char **
 	if (args.help)
 		return DONE;
 	bundle.directory = args.bundle;
-	return prepare_bundle(&bundle, file, &err) < 0 ? report_error_in(file, &err) : DONE;
+	if (prepare_bundle(&bundle, file, &err) < 0)
+		return report_error_in(file, &err);
+	if (replaced)
+		report_note("replaced a file that an annotation names for the output of hooks; "
+			    "the log of the runtime has errors");
+	return DONE;
 }
 
 static bool has_bundle(const char *command)

@@ -353,6 +353,55 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	hook_refuses "process $$: look at the container: it has no mount namespace of its own: its mounts are the host's" $$ /mnt/b
 }
 
+# podman before 4.5 copies the annotations of an image, and crun opens the file as root.
+@test "no word of an image's author gets into a file that an annotation names" {
+	local key
+
+	fake /vol
+	# silent FILTER: the hook fails, and writes nothing.
+	silent()
+	{
+		rm -rf b
+		bundle b true "$(volume /vol rbind) | $1"
+		state="{\"pid\": $fake, \"bundle\": \"/mnt/b\"${2-}}"
+		run -1 "$IDMOUNT" oci-hook --log log <<<"$state"
+		same 'what it writes' '' "$output"
+		grep -F 'level=error' log
+		rm log
+	}
+	# shellcheck disable=SC2016 # a shell that reads the file would expand it
+	evil='"io.idmount.map/$(id>pwn)": "1000:0"'
+	silent ".annotations = {\"run.oci.hooks.stderr\": \"/etc/profile.d/x.sh\", $evil}"
+	silent ".annotations = {\"run.oci.hooks.stderr\": 7, $evil}"
+	silent ".annotations = {$evil}" ', "annotations": {"run.oci.hooks.stderr": "/x"}'
+	# Parse errors: no string has NUL, which crun's parser accepts.
+	silent ".annotations = {\"run.oci.hooks.stderr\": \"/x\", \"\$(id>pwn)\\u0000\": \"\"}"
+	# A rule that refuses the map.
+	silent '.annotations = {"run.oci.hooks.stderr": "/x", "io.idmount.map/vol": "0:1000"}'
+	# A text that ends too early, whether its letters are escaped or not.
+	for key in run.oci.hooks.stderr '\u0072un.oci.hooks.stderr'; do
+		printf '{"annotations": {"%s": "/x", "$(id>pwn)" 1' "$key" >b/config.json
+		run -1 "$IDMOUNT" oci-hook <<<"$state"
+		same 'what it writes' '' "$output"
+		run -1 "$IDMOUNT" oci-hook <b/config.json
+		same 'what it writes' '' "$output"
+	done
+	# Files of the runtime's own.
+	for key in null stderr stdout; do
+		rm -rf b
+		bundle b true "$(volume /vol rbind) | .annotations = {\"run.oci.hooks.stderr\": \"/dev/$key\", \"io.idmount.map/none\": \"1000:0\"}"
+		hook_refuses '/mnt/b/config.json: read plan: annotations["io.idmount.map/none"]: no mount has the destination /none' "$fake" /mnt/b
+	done
+}
+
+@test "crun: no word of an image's author gets into a file that an annotation names" {
+	# shellcheck disable=SC2016 # a shell that reads the file would expand it
+	bundle b true "$(with_hook) | $(volume /vol rbind) | .annotations = {\"run.oci.hooks.stderr\": \"/mnt/x.sh\",
+		\"run.oci.hooks.stdout\": \"/mnt/y.sh\", \"io.idmount.map/\$(id>pwn)\": \"1000:0\"}"
+	run ! with_crun b
+	same 'what is in the files' '' "$(cat x.sh y.sh)"
+}
+
 @test "invalid bundles" {
 	fake /vol
 	hook_refuses '/mnt/none: open bundle: No such file or directory' "$fake" /mnt/none

@@ -430,7 +430,13 @@ front_refuses()
 	}
 	annotated /dev/stderr .
 	annotated /dev/stderr '.annotations = null'
-	annotated /there "$annotation = \"/there\""
+	# An image can bring these along, and crun opens the files as root.
+	annotated /dev/stderr "$annotation = \"/there\""
+	annotated /dev/stderr "$annotation = 7"
+	annotated /dev/null "$annotation = \"/there\" | .hooks = {poststop: [{path: \"/bin/true\"}]}"
+	annotated /dev/stdout "$annotation = \"/dev/stdout\" | .hooks = {poststop: [{path: \"/bin/true\"}]}"
+	annotated /dev/stderr '.annotations = {"run.oci.hooks.stdout": "/there"}'
+	same 'for standard output' /dev/null "$(jq -r '.annotations["run.oci.hooks.stdout"]' b/config.json)"
 	annotated /dev/stderr '.hooks = {poststop: []}'
 	annotated null '.hooks = {poststop: [{path: "/bin/true"}]}'
 	annotated null '.hooks = {poststart: [{path: "/bin/true"}]}'
@@ -442,6 +448,17 @@ here, there = socket.socketpair()
 subprocess.run(sys.argv[1:], stderr=there)' "$front" create --bundle b id
 	same 'the annotation' null "$(jq -r "$annotation" b/config.json)"
 	jq -e .hooks b/config.json
+}
+
+@test "crun: the author of an image names no file for the output of the hook" {
+	source=/proc
+	# shellcheck disable=SC2016 # a shell that reads the file would expand it
+	bundle b true "$(volume '/$(id>pwn)' bind,idmap "$(rows 1000 0 1)")
+		| .annotations = {\"run.oci.hooks.stderr\": \"/mnt/x.sh\", \"run.oci.hooks.stdout\": \"/mnt/y.sh\"}"
+	run ! through crun b
+	[[ $output == *'note: replaced a file that an annotation names for the output of hooks; the log of the runtime has errors'* ]]
+	[[ $output == *'cannot be ID-mapped'* ]]
+	[[ ! -e x.sh && ! -e y.sh ]]
 }
 
 @test "50 containers at once, each with its own map of one source" {

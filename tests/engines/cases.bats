@@ -147,7 +147,7 @@ podman_is()
 	for case in annotation userns option read-only at-once; do
 		try $case works
 	done
-	try wrong 'refused, without the reason' 'crun discards it. `--annotation run.oci.hooks.stderr=FILE` stores it.'
+	try wrong 'refused, without the reason' 'crun discards it. The argument `--log FILE` of the hook stores it.'
 }
 
 @test "podman with idmount over runc, and over crun" {

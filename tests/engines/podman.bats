@@ -104,6 +104,29 @@ hooked()
 	does_not_start '' hooked runc --annotation io.kubernetes.pod.namespace=team-a -v /mnt/vol:/vol --
 }
 
+# crun opens the file of such an annotation as root, for the output of hooks.
+@test "the author of an image cannot write words into files of the host" {
+	printf 'FROM %s\nVOLUME ["/$(id>pwn2)", "/vol"]\n' "$IMAGE" >Containerfile
+	podman build --quiet --tag evil:1 --annotation run.oci.hooks.stderr=/mnt/x.sh \
+		--annotation 'io.idmount.map/$(id>pwn2)=1000:x' --file Containerfile vol
+	IMAGE=evil:1
+	cgroups=(--cgroups=disabled)
+	does_not_start '' hooked crun --
+	same 'what the file has' '' "$(cat x.sh || true)"
+	rm -f x.sh
+	podman_options=(--runtime idmount-over-crun)
+	does_not_start '' box --
+	[[ ! -e x.sh ]]
+}
+
+# crun discards what hooks write.
+@test "the hook's reason with crun is in a file that the hook's arguments name" {
+	cgroups=(--cgroups=disabled)
+	sed -i 's|"oci-hook"|&, "--log", "/mnt/hook.log"|' hooks/idmount.json
+	does_not_start '' hooked crun -v /mnt/vol:/vol --annotation io.idmount.map/vol=1000:x --
+	grep -F 'expected a number, got \"x\"' hook.log
+}
+
 @test "idmount as the runtime, over runc" {
 	podman_options=(--runtime idmount)
 	inside "$seen" box -v /mnt/vol:/vol --annotation io.idmount.map/vol=1000:0 -- sh -c "$look"
