@@ -789,11 +789,16 @@ allowed()
 
 	pattern=$(jq -r '.when.annotations | keys[0]' "$ROOT/contrib/hooks.d/idmount.json")
 	value=$(jq -r '.when.annotations[]' "$ROOT/contrib/hooks.d/idmount.json")
-	for key in io.idmount.map/vol io.idmount.map io.idmount.other/x io.idmount io.idmounts/vol io.idmountmap/vol; do
-		grep -qE "$pattern" <<<"$key"
-		printf '' | python3 -c 'import re, sys; sys.exit(not re.search(sys.argv[1], ""))' "$value"
+	# matches PATTERN TEXT: Go's syntax is Python's here.
+	matches()
+	{
+		python3 -c 'import re, sys; sys.exit(not re.search(*sys.argv[1:]))' "$@"
+	}
+	for key in io.idmount.map/vol io.idmount.map io.idmount.other/x io.idmount io.idmounts/vol io.idmountmap/vol IO.IDmount.map/vol; do
+		matches "$pattern" "$key"
+		matches "$value" ''
 	done
-	! grep -qE "$pattern" <<<"org.io.idmount.map"
+	! matches "$pattern" org.io.idmount.map
 }
 
 @test "an overlay whose upper directory the runtime uses is not mounted a second time" {

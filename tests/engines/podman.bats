@@ -78,6 +78,8 @@ hooked()
 	try io.idmount.map/vol=1000:x 'x'
 	try io.idmount.map/nowhere=1000:0 nowhere
 	# These keys start the hook, too.
+	try IO.idmount.map/vol=1000:0 'expected io.idmount.map/DESTINATION'
+	try Io.IDMOUNT.maps=x 'expected io.idmount.map/DESTINATION'
 	try io.idmount.map=1000:0 'expected io.idmount.map/DESTINATION'
 	try io.idmount.other/vol=1000:0 'expected io.idmount.map/DESTINATION'
 	try io.idmount.map/vol= 'the map is empty'
