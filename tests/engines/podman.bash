@@ -29,8 +29,9 @@ set_up_podman()
 		runroot = "/mnt/engine/run"
 		graphroot = "/mnt/engine/root"
 	END
+	# One file has one section of a name.
 	configure_podman 'runtime_supports_nocgroup = ["crun", "idmount-over-crun"]'
-	sed "s|/usr/local/bin/idmount-oci-runtime|$runtime|" "$ROOT/contrib/containers.conf.d/idmount.conf" >>containers.conf
+	sed "/^\[engine\]$/d; s|/usr/local/bin/idmount-oci-runtime|$runtime|" "$ROOT/contrib/containers.conf.d/idmount.conf" >>containers.conf
 	# podman passes almost nothing of its environment to runtimes.
 	printf '%s\n' '#!/bin/sh' "IDMOUNT_RUNTIME=crun exec $IDMOUNT oci-runtime \"\$@\"" >idmount-over-crun
 	chmod +x idmount-over-crun

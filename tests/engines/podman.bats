@@ -136,6 +136,16 @@ hooked()
 	nothing_is_left
 }
 
+# Else podman could take another error of the runtime for the reason, and show that one alone.
+@test "podman passes the log to the runtime of contrib" {
+	printf '%s\n' '#!/bin/sh' 'printf "%s\n" "$*" >>/mnt/arguments' "exec $IDMOUNT oci-runtime \"\$@\"" >script
+	chmod +x script
+	sed -i 's|^idmount = .*|idmount = ["/mnt/script"]|' containers.conf
+	podman_options=(--runtime idmount)
+	does_not_start 'expected a number, got "x"' box -v /mnt/vol:/vol --annotation io.idmount.map/vol=1000:x --
+	grep -E -- '--log-format=json .*create|create .*--log-format=json' arguments
+}
+
 @test "idmount as the runtime, over crun, without cgroups" {
 	cgroups=(--cgroups=disabled)
 	podman_options=(--runtime idmount-over-crun)
