@@ -14,7 +14,7 @@ struct bundle {
 	const char *handler; /* of the runtime; NULL: not known */
 	/* For the errors of the hook. Both are ignored in a bundle that is restored. */
 	const struct oci_log *log;
-	bool hook_stderr; /* the runtime discards that of hooks, unless an annotation names a file */
+	bool hook_stderr; /* show that of the hook by an annotation, where crun would discard it */
 	/* Set if an annotation named another file for the output of hooks, and does not any more. */
 	bool *output_replaced;
 	bool restored; /* from a checkpoint, which no hook can map: requests are refused */

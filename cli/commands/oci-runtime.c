@@ -145,12 +145,13 @@ static struct oci_log hook_log(const struct oci_log *log, char *path)
 	return absolute;
 }
 
-/* crun fails if it cannot open the file: a socket cannot be opened, nor another user's terminal. */
-static bool discards_hook_stderr(const struct front *f)
+/*
+ * runc ignores the annotation for it, and any script can execute crun. crun fails if it cannot open the
+ * file: a socket cannot be opened, nor another user's terminal.
+ */
+static bool can_open_stderr(void)
 {
-	const char *name = strrchr(f->runtime, '/') + 1;
-	int fd = strncmp(name, "crun", 4) == 0 ? open("/dev/stderr", O_WRONLY | O_APPEND | O_CLOEXEC)
-					       : -1;
+	int fd = open("/dev/stderr", O_WRONLY | O_APPEND | O_CLOEXEC);
 
 	if (fd >= 0)
 		close(fd);
@@ -166,7 +167,7 @@ static int prepare_container(const struct front *f, const char *command, char **
 		.hook = f->self,
 		.handler = f->handler,
 		.log = &log,
-		.hook_stderr = discards_hook_stderr(f),
+		.hook_stderr = can_open_stderr(),
 		.output_replaced = &replaced,
 		.restored = strcmp(command, "restore") == 0,
 	};
