@@ -33,6 +33,7 @@
 #include "lib/sys/procfs.h"
 #include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
+#include "mount-error.h"
 #include "oci.h"
 
 static const enum idm_error_step step_enter = IDM_STEP_ENTER_CONTAINER;
@@ -163,6 +164,7 @@ static int open_container(struct container *c, const struct idm_oci *oci, pid_t 
 /* For one mount of the configuration. */
 struct placing {
 	const char *destination;
+	const char *annotation; /* that asks for the map; NULL: the engine asks */
 	bool mapped, own_map;
 	struct idm_plan_entry step; /* a copy, which owns nothing */
 	int tree;		    /* -1: it has no map */
@@ -220,6 +222,7 @@ static void copy_entry(struct placing *p, const struct idm_oci *oci, const struc
 
 	p->mapped = true;
 	p->own_map = mount->own_map;
+	p->annotation = mount->annotation;
 	p->step = oci->plan->entries[mount->step];
 	p->step.copied_as = choose_propagation(oci, &p->step);
 	if (mount->source < 0)
@@ -295,7 +298,9 @@ static int make_placed_tree(const struct placing *p, struct idm_userns_cache *ca
 	const struct idm_plan_apply_options options = IDM_PLAN_APPLY_OPTIONS_INIT;
 	int r = idm_plan_entry_make(&p->step, &options, cache, err);
 
-	return r == -EPERM && !idm_in_initial_userns() ? make_tree_by_service(p, cache, err) : r;
+	if (r == -EPERM && !idm_in_initial_userns())
+		r = make_tree_by_service(p, cache, err);
+	return name_mount_of_error(r, &p->step, p->annotation, err);
 }
 
 static int make_placed_trees(struct placing *placings, size_t n, struct idm_error *err)

@@ -5,6 +5,7 @@
  * engine beside the text.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "engine.h"
@@ -104,6 +105,22 @@ static int read_outside_map(struct bundle *b, const struct outside_request *q, c
 	return idm_oci_read_annotation(q->annotation, base, scope, own, err);
 }
 
+/* The annotation asks for it, so an error is about that. */
+static int find_container_map_of_annotation(struct bundle *b,
+					    const struct idm_oci_annotation *annotation,
+					    const char *scope, struct idm_plan_add_options *m)
+{
+	AUTO_FREE char *word = NULL;
+	bool named = annotation->in_value;
+
+	if (asprintf(&word, "%s%.*s%s%s", named ? "/" : "", named ? (int)annotation->n : 0,
+		     annotation->destination, named ? ": " : "", scope) < 0) {
+		word = NULL;
+		return idm_fail_errno(b->config.reader->err, -ENOMEM, step_read, NULL);
+	}
+	return idm_oci_find_container_map(&b->config, &annotation->at, word, m);
+}
+
 static int find_outside_map(struct bundle *b, const struct idm_json *mount,
 			    const struct outside_request *q, struct idm_option_list *list,
 			    struct idm_plan_add_options *m, struct idm_map **own)
@@ -116,7 +133,10 @@ static int find_outside_map(struct bundle *b, const struct idm_json *mount,
 	if (scope)
 		list->options[list->n++] = scope;
 	m->map = *own;
-	return m->map ? 0 : idm_oci_find_container_map(&b->config, mount, scope, m);
+	if (m->map)
+		return 0;
+	return q->annotation ? find_container_map_of_annotation(b, q->annotation, scope, m)
+			     : idm_oci_find_container_map(&b->config, mount, scope, m);
 }
 
 static void remove_map_options(struct idm_option_list *list)

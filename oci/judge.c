@@ -13,6 +13,7 @@
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/procfs.h"
 #include "lib/sys/syscall.h"
+#include "mount-error.h"
 #include "policy.h"
 #include "oci.h"
 
@@ -72,7 +73,8 @@ int idm_oci_open_sources(struct idm_oci *oci, struct idm_error *err)
 		const struct idm_plan_entry *step = &oci->plan->entries[oci->mounts[i].step];
 
 		if (oci->mounts[i].step && step->kind == IDM_PLAN_ENTRY_BIND)
-			r = open_mount_source(&oci->mounts[i], step, err);
+			r = name_mount_of_error(open_mount_source(&oci->mounts[i], step, err), step,
+						oci->mounts[i].annotation, err);
 	}
 	return r;
 }

@@ -132,8 +132,8 @@ static int find_joined_userns_map(struct idm_oci_config *oci)
 	return r;
 }
 
-int idm_oci_find_container_map(struct idm_oci_config *oci, const struct idm_json *mount,
-			       const char *word, struct idm_plan_add_options *m)
+int idm_oci_find_container_map(struct idm_oci_config *oci, const struct idm_json *at, const char *word,
+			       struct idm_plan_add_options *m)
 {
 	struct idm_error *err = oci->reader->err;
 	int r = find_joined_userns_map(oci);
@@ -142,7 +142,8 @@ int idm_oci_find_container_map(struct idm_oci_config *oci, const struct idm_json
 		return r;
 	m->map = oci->map ? oci->map : oci->reader->how.map;
 	if (!m->map) {
-		idm_json_fail(mount, err, "%s requires uidMappings here or in linux", word);
+		idm_json_fail(at, err, "%s requires uidMappings %sin linux", word,
+			      at->key ? "" : "here or ");
 		if (oci->namespace)
 			idm_hint(err, "the container's map is that of %s; pass it beside the file",
 				 oci->namespace);
@@ -150,8 +151,8 @@ int idm_oci_find_container_map(struct idm_oci_config *oci, const struct idm_json
 	}
 	if (oci->map && !oci->user_namespace && !oci->joined)
 		return idm_json_fail(
-			mount, err,
-			"%s: linux.uidMappings requires a user namespace in linux.namespaces", word);
+			at, err, "%s: linux.uidMappings requires a user namespace in linux.namespaces",
+			word);
 	return 0;
 }
 

@@ -39,11 +39,12 @@ int idm_oci_read_whole(struct idm_oci_config *oci, const struct idm_json *whole)
 /*
  * The first finds the map of a mount by its mappings and mount options, and sets m->map. The caller
  * frees *own. The second finds the container's map, which idmap and ridmap without mappings request.
+ * `at` is the mount, or the annotation that does so.
  */
 int idm_oci_find_map(struct idm_oci_config *oci, const struct idm_json *mount,
 		     struct idm_option_list *list, struct idm_plan_add_options *m, struct idm_map **own);
-int idm_oci_find_container_map(struct idm_oci_config *oci, const struct idm_json *mount,
-			       const char *word, struct idm_plan_add_options *m);
+int idm_oci_find_container_map(struct idm_oci_config *oci, const struct idm_json *at, const char *word,
+			       struct idm_plan_add_options *m);
 
 /* Returns whether IDs of a map count in the container's user namespace: "uids=@1000-0-1". */
 bool idm_oci_is_relative(const char *map);

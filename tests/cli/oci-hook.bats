@@ -440,7 +440,10 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	annotation_refused vol '"root:1"' "$key: root:1: expected a number, got \"root\"; names are not looked up here"
 	annotation_refused vol '""' "$key: the map is empty"
 	annotation_refused vol '7' "$key: expected a string, got a number"
-	annotation_refused vol '"idmap"' 'mounts[7]: idmap requires uidMappings here or in linux'
+	annotation_refused vol '"idmap"' "$key: idmap requires uidMappings in linux"
+	annotation_refused 'vol": "5:1", "io.idmount.maps' '"{\"/other\": \"ridmap\"}"' \
+		'annotations["io.idmount.maps"]: /other: ridmap requires uidMappings in linux' \
+		"$(volume /vol rbind) | $(volume /other rbind)"
 	annotation_refused none '"0:1"' 'annotations["io.idmount.map/none"]: no mount has the destination /none'
 	annotation_refused 'vol": "5:1", "io.idmount.map//vol/' '"5:2"' 'annotations["io.idmount.map//vol/"]: the annotation io.idmount.map/vol has the same destination'
 	annotation_refused vol '"0:1"' 'mounts[7]: duplicate map (also given by the annotation io.idmount.map/vol)' "$(volume /vol rbind "$(rows 0 1 1)")"
@@ -464,7 +467,7 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	bundle b true '.mounts[-1] += {destination: "/vol", source: "/mnt/rootfs"}'
 	hook_refuses "bind on /vol: look at the container: the runtime has not mounted it there$hint" "$fake" /mnt/b
 	bundle b true '.mounts[-1] += {source: "/mnt/none"}'
-	hook_refuses '/mnt/none: open source: No such file or directory' "$fake" /mnt/b
+	hook_refuses 'bind on /vol: /mnt/none: open source: No such file or directory' "$fake" /mnt/b
 }
 
 @test "the sandbox and other containers of a pod have its annotations, without its volumes" {
@@ -822,6 +825,26 @@ allowed()
 	[[ $stderr == *'io.idmount.map/vol: judge annotation: an annotation cannot map an overlay'* ]]
 }
 
+@test "an error about a source names the mount, and the annotation that asks for its map" {
+	fake /vol
+	source=/proc
+	bundle b true "$(volume /vol bind) | .annotations = {\"io.idmount.map/vol\": \"1000:0\"}"
+	nsenter --target "$fake" --mount mount --bind /proc /mnt/rootfs/vol
+	hook_refuses 'bind on /vol (annotation io.idmount.map/vol): map tree: the filesystem (proc) cannot be ID-mapped'$'\n'"$some_can" "$fake" /mnt/b
+	rm -r b
+	bundle b true "$(volume /vol bind "$(rows 1000 0 1)")"
+	hook_refuses 'bind on /vol: map tree: the filesystem (proc) cannot be ID-mapped'$'\n'"$some_can" "$fake" /mnt/b
+	rm -r b
+	bundle b true "$(source=/mnt/none volume /vol bind) | .annotations = {\"io.idmount.maps\": \"{\\\"/vol\\\": \\\"1000:0\\\"}\"}"
+	hook_refuses 'bind on /vol (annotation io.idmount.maps: /vol): /mnt/none: open source: No such file or directory' "$fake" /mnt/b
+	# A filesystem that is made for the container.
+	mkdir rootfs/none
+	nsenter --target "$fake" --mount mount -t proc proc /mnt/rootfs/none
+	rm -r b
+	bundle b true '.mounts += [{destination: "/none", type: "proc", source: "proc"}] | .annotations = {"io.idmount.map/none": "1000:0"}'
+	hook_refuses 'proc on /none (annotation io.idmount.map/none): make mount: this kernel cannot ID-map the filesystem' "$fake" /mnt/b
+}
+
 @test "a source that is ID-mapped already is refused" {
 	local hint=$'\nhint: name it by a path where it has no map, or give no new map: it keeps the one that it has'
 
@@ -830,12 +853,12 @@ allowed()
 	fake /vol
 	nsenter --mount --target "$fake" -- mount --rbind /mnt/seen /mnt/rootfs/vol
 	source=/mnt/seen bundle b true "$(source=/mnt/seen volume /vol rbind "$(rows 2000 0 1)")"
-	hook_refuses "/mnt/seen: open source: its mount is ID-mapped already$hint" "$fake" /mnt/b
+	hook_refuses "bind on /vol: /mnt/seen: open source: its mount is ID-mapped already$hint" "$fake" /mnt/b
 	mkdir above above/sub
 	idmount mount -m 1000:2000 src above/sub
 	nsenter --mount --target "$fake" -- mount --rbind /mnt/above /mnt/rootfs/vol
 	bundle c true "$(source=/mnt/above volume /vol rbind,ridmap "$(rows 2000 0 1)")"
-	hook_refuses "/mnt/above/sub: open source: its mount is ID-mapped already$hint" "$fake" /mnt/c
+	hook_refuses "bind on /vol: /mnt/above/sub: open source: its mount is ID-mapped already$hint" "$fake" /mnt/c
 }
 
 @test "the options of an engine are in the arguments, and have to mean one mount" {

@@ -338,7 +338,7 @@ front_refuses()
 }
 
 @test "the hook's reason is in the runtime's log, and on standard error with crun, too" {
-	local reason='map tree: the filesystem (proc) cannot be ID-mapped' runtime
+	local reason='bind on /vol (annotation io.idmount.map/vol): map tree: the filesystem (proc) cannot be ID-mapped' runtime
 
 	source=/proc
 	for runtime in runc crun; do
