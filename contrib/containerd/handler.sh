@@ -7,7 +7,7 @@ usage() {
 Usage: handler.sh [OPTION]... [FILE]
 
 Adds the runtime handler "idmount" of pods to containerd's configuration, FILE, or /etc/containerd/config.toml. Adds it
-anew if it is there. containerd reads the result before FILE changes. Works with containerd 1.6, 1.7 and 2.
+anew if it is there. The option SystemdCgroup is that of the handler runc. containerd reads the result before FILE changes. Works with containerd 1.6, 1.7 and 2.
 
   --dry-run       print the difference, and change nothing
   --undo          remove what this script has added
@@ -54,6 +54,13 @@ handlers_in_new() {
   sed -n 's/^.*containerd\.runtimes\.\([^].]*\)\] *$/\1/p' "$work/dump" | sort -u
 }
 
+# Prints the option of the handler runc in that view. kubeadm's nodes have it, and the kubelet's driver is the same.
+systemd_cgroup() {
+  awk '
+    /^[ \t]*\[/ { on = /\.containerd\.runtimes\.runc\.options\][ \t]*$/ }
+    on && $1 == "SystemdCgroup" && $3 == "true" { print "    SystemdCgroup = true" }' "$work/dump"
+}
+
 section() { # HANDLER
   printf '\n[plugins."%s".containerd.runtimes.%s]\n  runtime_type = "io.containerd.runc.v2"\n' "$plugin" "$1"
 }
@@ -74,8 +81,9 @@ own_lines() { # [runc]
 
   [plugins."$plugin".containerd.runtimes.idmount.options]
     BinaryName = "$runtime"
-$end
 END
+  [ -z "$cgroup_line" ] || echo "$cgroup_line"
+  echo "$end"
 }
 
 # Sets variables by the version of the file. An empty file gets version 2, which all versions of containerd read.
@@ -105,6 +113,7 @@ add_handler() {
   read_version
   cat "$work/without" >"$new"
   handlers_in_new >"$work/before"
+  cgroup_line=$(systemd_cgroup)
   ! grep -qx idmount "$work/before" || problem "$file: there is a handler idmount that this script has not added"
   make_new
   ! grep -qx runc "$work/before" || grep -qx runc "$work/after" || make_new runc

@@ -122,6 +122,34 @@ works_with()
 	grep -F '127.0.0.1:1' dump.toml
 }
 
+# cgroup_driver FILE: prints that of the handler idmount.
+cgroup_driver()
+{
+	containerd --config "$1" config dump >dump.toml
+	awk '/^ *\[/ { on = /runtimes\.idmount\.options\]/ } on && $1 == "SystemdCgroup" { print $3 }' dump.toml
+}
+
+@test "the cgroup driver is that of the handler runc" {
+	local name
+
+	# As kubeadm's documents change the defaults.
+	sed 's/SystemdCgroup = false/SystemdCgroup = true/' default.toml >kubeadm.toml
+	printf '%s\n' 'version = 2' '[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]' \
+		'  runtime_type = "io.containerd.runc.v2"' '[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]' \
+		'  SystemdCgroup = true' >short.toml
+	for name in kubeadm short; do
+		cp $name.toml config.toml
+		quietly handler.sh config.toml
+		same "$name: the driver" true "$(cgroup_driver config.toml)"
+		# A change of the handler runc, and the script again.
+		sed -i '0,/SystemdCgroup = true/s//SystemdCgroup = false/' config.toml
+		quietly handler.sh config.toml
+		[[ $(cgroup_driver config.toml) != true ]]
+		cp $name.toml config.toml
+		works_with $name.toml
+	done
+}
+
 @test "version 3, which containerd 2 reads" {
 	echo 'version = 3' >three.toml
 	if ((major >= 2)); then
