@@ -81,6 +81,15 @@ write_podman_configuration()
 	same 'exit status' 0 "$status"
 }
 
+@test "the commands for buildah map the directory" {
+	mkdir srv/data
+	touch srv/data/file
+	chown -R 1000:1000 srv/data
+	blocks engines.md console buildah | sed 's|^buildah run -v \([^:]*\):.*|stat -c "%u:%g %n" \1/file|' >script
+	PATH=/usr/local/bin:$PATH run -0 --separate-stderr bash -eu script
+	same 'the file' '0:0 /mnt/data/file' "$output"
+}
+
 @test "the script that installs the program on a node of Kubernetes" {
 	cp "$(type -P busybox)" image/busybox
 	cp "$IDMOUNT" image/idmount
