@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/common/command.h"
 #include "cli/common/report.h"
 #include "lib/base/array.h"
+#include "lib/base/error.h"
 
 static const struct option_row options[] = {
 	{ 'R', "recursive", NULL, "also every mount below TARGET" },
@@ -54,19 +57,56 @@ static bool is_still_mounted(uint64_t id)
 	return idm_list(0, compare_mount_id, &id, NULL) == 1;
 }
 
+/* The error names the whole path, also in place of a name in the directory. */
+static int report_umount_error(const struct idm_error *from, const char *target)
+{
+	struct idm_error err;
+
+	idm_fail(&err, -from->errnum, from->step, target, "%.*s", IDM_PART(from, reason));
+	if (from->errnum == EBUSY)
+		idm_hint(&err,
+			 "\"fuser -vm %s\" lists its users; IDM_UMOUNT_LAZY detaches it anyway, "
+			 "IDM_UMOUNT_RECURSIVE unmounts those below it first",
+			 target);
+	else
+		idm_hint(&err, "%s", from->hint);
+	return report_error(&err);
+}
+
+/*
+ * The owner of a directory above can exchange everything on the way, but not rename the mount point. So
+ * once its directory is open, the name in it leads to the mount that was found there.
+ */
+static int open_mount_directory(const char *target)
+{
+	const char *slash = strrchr(target, '/');
+	char *above = strndup(target, slash == target ? 1 : (size_t)(slash - target));
+	int fd = above ? open(above, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	free(above);
+	return fd;
+}
+
 /* The kernel unmounts what is on top. So a mount below another one, or that nothing can reach, stays. */
 static int umount_mapped(const struct mapped_mount *m, unsigned int flags)
 {
+	const char *slash = strrchr(m->target, '/'), *name = slash && slash[1] ? slash + 1 : "/";
+	int directory = slash ? open_mount_directory(m->target) : -1, status = DONE;
 	uint64_t id = m->id;
+	struct idm_error err;
 
-	if (*m->target && idm_list_path(AT_FDCWD, m->target, 0, compare_mount_id, &id, NULL) == 1)
-		return umount_target(m->target, flags);
-	if (!is_still_mounted(id)) /* with its parent, or with a peer */
-		return DONE;
-	if (*m->target)
-		return report_failure("%s: unmount: another mount covers it", m->target);
-	return report_failure("mount %llu: unmount: it is not below the root directory",
-			      (unsigned long long)id);
+	if (directory >= 0 && idm_list_path(directory, name, 0, compare_mount_id, &id, NULL) == 1) {
+		if (idm_umount(directory, name, flags, &err) < 0)
+			status = report_umount_error(&err, m->target);
+	} else if (is_still_mounted(id)) { /* else it went with its parent, or with a peer */
+		status = *m->target ? report_failure("%s: unmount: another mount covers it", m->target)
+				    : report_failure("mount %llu: unmount: it is not below the root "
+						     "directory",
+						     (unsigned long long)id);
+	}
+	if (directory >= 0)
+		close(directory);
+	return status;
 }
 
 static int umount_all(unsigned int flags)

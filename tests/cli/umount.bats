@@ -172,6 +172,42 @@ $(busy_hint /mnt/dst)" idmount umount -a
 	refused 2 "$idmount_umount src: -a unmounts all, and expects no TARGET" idmount umount -a src
 }
 
+# The command may mount through the link, too. So the victim is told by its source.
+has_victim()
+{
+	grep -q ' /mnt/victim/data .* tmpfs victim ' /proc/self/mountinfo
+}
+
+# flip DIRECTORY: exchanges a and b in it without end.
+flip()
+{
+	exec python3 -c '
+import ctypes, os, sys
+libc = ctypes.CDLL(None)
+os.chdir(sys.argv[1])
+while True:
+    libc.renameat2(-100, b"a", -100, b"b", 2)
+' "$1"
+}
+
+@test "-a: a directory above that is exchanged for a link leads to no other mount" {
+	local flipper
+
+	mkdir -p home/a/data victim/data
+	ln -s /mnt/victim home/b
+	mount -t tmpfs victim victim/data
+	(flip /mnt/home) 3>&- &
+	flipper=$!
+	for ((i = 0; i < 100; i++)); do
+		idmount mount -m 0:8 src home/a/data 2>/dev/null || true
+		idmount umount -a 2>/dev/null || true
+		has_victim || break
+	done
+	kill "$flipper"
+	wait "$flipper" || true
+	has_victim
+}
+
 @test "-R: names with line ends and backslashes" {
 	local name
 
