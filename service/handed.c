@@ -135,7 +135,7 @@ static int dumpable_sysctl = -1;
 int prepare_dumpable_sysctl(void)
 {
 	dumpable_sysctl = idm_sys_openat(AT_FDCWD, "/proc/sys/fs/suid_dumpable", O_RDONLY, 0);
-	return dumpable_sysctl < 0 && dumpable_sysctl != -ENOENT ? dumpable_sysctl : 0;
+	return dumpable_sysctl < 0 ? dumpable_sysctl : 0;
 }
 
 /*
@@ -146,8 +146,6 @@ static int check_dumpable_sysctl(struct idm_service_reply *reply)
 {
 	char mode = '1';
 
-	if (dumpable_sysctl == -ENOENT) /* a kernel without sysctls: it is 0 */
-		return 0;
 	if (idm_sys_pread(dumpable_sysctl, &mode, 1, 0) == 1 && mode != '1')
 		return 0;
 	refuse_request(reply, -EPERM,

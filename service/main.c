@@ -117,6 +117,9 @@ static int prepare(void)
 	if (r < 0)
 		return log_problem("expected a procfs of this PID namespace: %s", strerror(-r));
 	r = prepare_dumpable_sysctl();
+	if (r == -ENOENT)
+		return log_problem("/proc/sys/fs/suid_dumpable does not exist; it requires a procfs "
+				   "without subset=pid");
 	return r < 0 ? log_problem("/proc/sys/fs/suid_dumpable: %s", strerror(-r)) : 0;
 }
 

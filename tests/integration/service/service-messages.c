@@ -1185,6 +1185,20 @@ TEST(service_requires_the_initial_user_namespace)
 	assert_contains(log, "requires CAP_SYS_ADMIN in the initial user namespace");
 }
 
+/* Else the service would not know whether users can trace its child. */
+TEST(service_requires_the_sysctl)
+{
+	AUTO_FREE char *log = NULL;
+
+	enter_with_data();
+	scratch_file(LOG_PATH, "");
+	do_mount("proc", "/proc", "proc", 0, "subset=pid");
+	assert_int_equal(STATUS((char *)"--socket", (char *)SOCKET_PATH), 1);
+	do_umount("/proc");
+	log = service_log();
+	assert_contains(log, "/proc/sys/fs/suid_dumpable does not exist");
+}
+
 static void start_without(void *capability)
 {
 	must(prctl(PR_CAPBSET_DROP, *(int *)capability, 0, 0, 0));
