@@ -119,6 +119,29 @@ static bool add_fstab_line(struct fstab *fstab, const char *text, int length, si
 	return good;
 }
 
+/*
+ * A text that ends at the byte would hide the rest of the file. Each line with such a byte is reported,
+ * and becomes a comment.
+ */
+static void hide_nul_lines(struct fstab *fstab, char *text, size_t length)
+{
+	struct place place;
+	size_t number = 1;
+
+	for (char *line = text, *end; line < text + length; line = end + 1, number++) {
+		size_t left = (size_t)(text + length - line);
+
+		end = memchr(line, '\n', left);
+		end = end ? end : text + length;
+		if (!memchr(line, '\0', (size_t)(end - line)))
+			continue;
+		report_at(fstab, number, &place);
+		report_failure("a NUL byte");
+		memset(line, '#', (size_t)(end - line));
+		fstab->faulty = true;
+	}
+}
+
 static bool parse_fstab(struct fstab *fstab, const char *text)
 {
 	for (size_t number = 1; *text; number++) {
@@ -435,6 +458,8 @@ int check_fstab(const char *file)
 	char *text;
 	int status = read_file(file, &text, &length);
 
+	if (status == DONE)
+		hide_nul_lines(&fstab, text, length);
 	if (status == DONE && !(fstab.unit ? parse_unit(&fstab, text) : parse_fstab(&fstab, text)))
 		status = out_of_memory();
 	free(text);

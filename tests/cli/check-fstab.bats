@@ -47,6 +47,19 @@ faults()
 	faults '' </dev/null
 }
 
+@test "a NUL byte hides no line" {
+	local mapped='/mnt/src /mnt/dst auto bind,map=0:1' message='map: mount(8) makes a plain bind mount, in which nothing is mapped; write the type idmap, without bind'
+
+	printf '# \0\n%s\n%s\0\n\0' "$mapped" "$mapped" | faults "1: a NUL byte
+3: a NUL byte
+4: a NUL byte
+2: $message"
+	printf '\0' | faults '1: a NUL byte'
+	printf '[Mount]\nWhat=/mnt/src\n\0\nWhere=/mnt/dst\nType=auto\nOptions=bind,map=0:1' |
+		faults "3: a NUL byte
+6: $message" nul.mount
+}
+
 @test "a bind mount with a map" {
 	faults '1: map: mount(8) makes a plain bind mount, in which nothing is mapped; write the type idmap, without bind
 2: map: mount(8) makes a plain bind mount, in which nothing is mapped; write the type idmap, without bind
@@ -217,6 +230,7 @@ three\033\012:1:2: bar: unknown option; see mount.idmap(8)' \
 		printf 'map=0:1,ro%.0s' {1..1}
 		printf ',noexec%.0s' {1..3000}
 		printf ',foo 0 0\n/mnt/src\n\0/mnt\n'
-	} | faults '1: foo: unknown option; see mount.idmap(8)'
-	faults '' < <(head -c 100000 /dev/urandom)
+	} | faults '3: a NUL byte
+1: foo: unknown option; see mount.idmap(8)'
+	faults '' < <(head -c 100000 /dev/urandom | tr -d '\0')
 }
