@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* Where the text of a map comes from: itself, a user namespace, or the subordinate IDs of a user. */
 #include <errno.h>
+#include <linux/magic.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "idmap.h"
@@ -10,18 +12,56 @@
 #include "lib/base/macros.h"
 #include "lib/sys/capability.h"
 #include "lib/sys/fail-errno.h"
+#include "lib/sys/procfs.h"
 #include "lib/sys/syscall.h"
 #include "nss.h"
 
 static const enum idm_error_step step_parse = IDM_STEP_PARSE_MAP;
 
+static bool is_namespace_file(int fd)
+{
+	struct statfs fs;
+
+	return idm_sys_fstatfs(fd, &fs) == 0 && fs.f_type == NSFS_MAGIC;
+}
+
+/* Opens again, to read, the file behind an O_PATH descriptor. */
+static int open_found_userns(int found, const char *path, struct idm_error *err)
+{
+	AUTO_CLOSE int procfs = idm_procfs_root(err);
+	char link[40];
+	int fd;
+
+	if (procfs < 0)
+		return procfs;
+	snprintf(link, sizeof(link), "thread-self/fd/%d", found);
+	fd = idm_sys_openat(procfs, link, O_RDONLY | O_NONBLOCK, 0);
+	return fd < 0 ? idm_fail_errno(err, fd, IDM_STEP_OPEN_USERNS, path) : fd;
+}
+
+/*
+ * The path may be another user's, or a mistake. Opening some devices has effects: a watchdog resets the
+ * machine later, a tape is wound. So nothing but a namespace is opened.
+ */
+static int open_userns_path(const char *path, struct idm_error *err)
+{
+	AUTO_CLOSE int found = idm_sys_openat(AT_FDCWD, path, O_PATH, 0);
+
+	if (found < 0)
+		return idm_fail_errno(err, found, IDM_STEP_OPEN_USERNS, path);
+	if (!is_namespace_file(found))
+		return idm_fail(err, -EINVAL, IDM_STEP_READ_USERNS, path,
+				"the file is not a user namespace");
+	return open_found_userns(found, path, err);
+}
+
 static int parse_userns_path(struct idm_map *map, const char *path, struct idm_error *err)
 {
-	AUTO_CLOSE int fd = idm_sys_openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0);
+	AUTO_CLOSE int fd = open_userns_path(path, err);
 	int r;
 
 	if (fd < 0)
-		return idm_fail_errno(err, fd, IDM_STEP_OPEN_USERNS, path);
+		return fd;
 	r = idm_map_add_userns(map, fd, err);
 	if (r < 0)
 		idm_subject(err, path);

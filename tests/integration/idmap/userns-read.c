@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* From a user namespace to its map: by process, by descriptor, by path. */
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
@@ -7,10 +8,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -337,6 +340,30 @@ TEST(paths)
 	assert_ok(idm_map_parse(map, path, IDM_MAP_PARSE_LOOKUP, &err), &err);
 	assert_map(map, "0:100000:65536");
 	neighbour_end(&n);
+}
+
+/* Some devices act when they are opened, such as a watchdog. A terminal and null stand for them. */
+TEST(only_namespaces_are_opened)
+{
+	static const char *const paths[] = { SCRATCH "/fifo", SCRATCH "/null", SCRATCH "/tty",
+					     SCRATCH "/file", SCRATCH };
+	AUTO_MAP struct idm_map *map = map_of("1:2:3");
+	AUTO_CLOSE int opens = (int)must(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+	char event[512];
+	struct idm_error err;
+
+	scratch_enter();
+	must(mkfifo(SCRATCH "/fifo", 0600));
+	must(mknod(SCRATCH "/null", S_IFCHR | 0600, makedev(1, 3)));
+	must(mknod(SCRATCH "/tty", S_IFCHR | 0600, makedev(5, 0)));
+	scratch_file(SCRATCH "/file", "");
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		must(inotify_add_watch(opens, paths[i], IN_OPEN));
+		assert_error(idm_map_parse(map, paths[i], IDM_MAP_PARSE_LOOKUP, &err), -EINVAL, &err,
+			     paths[i], "read user namespace", "the file is not a user namespace");
+		assert_int_equal(read(opens, event, sizeof(event)), -1);
+		assert_int_equal(errno, EAGAIN);
+	}
 }
 
 TEST(paths_that_are_none)
