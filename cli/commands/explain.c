@@ -609,6 +609,8 @@ static int run_explain(int argc, char **argv)
 	status = prepare_subject(&request.subject);
 	if (status == DONE)
 		status = explain_all(&request, paths, n);
+	if (check_container_alive(&request.subject) != DONE)
+		status = FAILED;
 	free_subject(&request.subject);
 	return status;
 }

@@ -5,19 +5,22 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/common/report.h"
 #include "lib/base/macros.h"
-#include "lib/base/read-file.h"
 #include "lib/spec/json.h"
+#include "lib/sys/syscall.h"
 #include "subject.h"
 
 #define ANSWER_MOST (1UL << 20)
+#define ENGINE_MS 10000
 #define CONTAINERD_SOCKET "/run/containerd/containerd.sock"
 
 /* ---- answers ---- */
@@ -91,33 +94,78 @@ static int start_engine(const char *const *argv, int out, struct idm_error *err)
 	return pidfd;
 }
 
+/* What an engine printed so far. */
+struct answer {
+	char *text;
+	size_t length;
+};
+
+/* Returns whether there may be more. */
+static bool read_more(int out, struct answer *answer)
+{
+	ssize_t n = read(out, answer->text + answer->length, ANSWER_MOST - answer->length);
+
+	if (n > 0)
+		answer->length += (size_t)n;
+	return n > 0;
+}
+
+static int64_t now_in_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/*
+ * Reads until the engine exits: its children may keep the pipe open. So the rest is in the pipe by then.
+ * Returns 0 or -ETIMEDOUT.
+ */
+static int read_answer(int pidfd, int out, struct answer *answer)
+{
+	struct pollfd events[] = { { pidfd, POLLIN, 0 }, { out, POLLIN, 0 } };
+	int64_t end = now_in_ms() + ENGINE_MS, left;
+
+	while ((left = end - now_in_ms()) > 0) {
+		if (poll(events, ARRAY_SIZE(events), (int)left) <= 0)
+			continue;
+		if (events[1].revents && !read_more(out, answer))
+			events[1].fd = -1; /* closed, or full */
+		else if (!events[1].revents && events[0].revents)
+			return 0;
+	}
+	return -ETIMEDOUT;
+}
+
 static bool has_engine_succeeded(int pidfd)
 {
 	struct idm_exit_info info;
-	bool waited = idm_child_wait(pidfd, -1, &info, NULL) == 0;
 
-	close(pidfd);
-	return waited && info.code == CLD_EXITED && info.status == 0;
+	return idm_child_wait(pidfd, -1, &info, NULL) == 0 && info.code == CLD_EXITED &&
+	       info.status == 0;
 }
 
-/* *text is NULL if the engine fails: it does not know the container. */
-static int ask_engine(const char *const *argv, char **text, struct idm_error *err)
+/* Returns 1 with the answer, 0 for an engine that fails or cannot be executed, or -ETIMEDOUT. */
+static int ask_engine(const char *const *argv, struct answer *answer)
 {
 	int ends[2], pidfd, r;
-	size_t length;
+	bool succeeded;
 
-	*text = NULL;
 	if (pipe2(ends, O_CLOEXEC) < 0)
-		return -errno;
-	pidfd = start_engine(argv, ends[1], err);
+		return 0;
+	pidfd = start_engine(argv, ends[1], NULL);
 	close(ends[1]);
-	r = pidfd < 0 ? pidfd : idm_read_file(ends[0], ANSWER_MOST, text, &length);
+	r = pidfd < 0 ? 0 : read_answer(pidfd, ends[0], answer);
 	close(ends[0]);
-	if (pidfd >= 0 && !has_engine_succeeded(pidfd)) {
-		free(*text);
-		*text = NULL;
-	}
-	return r;
+	if (pidfd < 0)
+		return 0;
+	if (r < 0)
+		idm_sys_pidfd_send_signal(pidfd, SIGKILL);
+	succeeded = has_engine_succeeded(pidfd);
+	close(pidfd);
+	answer->text[answer->length] = '\0';
+	return r < 0 ? r : succeeded;
 }
 
 /* ctr waits ten seconds for a daemon that does not run. */
@@ -126,51 +174,113 @@ static bool is_worth_asking(const struct engine *engine)
 	return engine->adds_id || getenv("CONTAINERD_ADDRESS") || access(CONTAINERD_SOCKET, F_OK) == 0;
 }
 
-/* Whether the engine knows the container. An engine that cannot be executed does not. */
-static bool knows_container(const struct engine *engine, const char *id, uint32_t *pid)
+/* 1 if the engine knows the container, else 0, or -ETIMEDOUT. An engine that is not installed does not.
+ */
+static int knows_container(const struct engine *engine, const char *id, uint32_t *pid)
 {
 	const char *argv[ARRAY_SIZE(engine->argv) + 1] = { NULL };
-	AUTO_FREE char *text = NULL;
+	AUTO_FREE char *text = malloc(ANSWER_MOST + 1);
+	struct answer answer = { text, 0 };
 	size_t n = 0;
+	int r;
 
 	for (; n < ARRAY_SIZE(engine->argv) && engine->argv[n]; n++)
 		argv[n] = engine->argv[n];
 	if (engine->adds_id)
 		argv[n] = id;
-	return is_worth_asking(engine) && ask_engine(argv, &text, NULL) == 0 && text &&
-	       engine->read(text, id, pid);
+	if (!text || !is_worth_asking(engine))
+		return 0;
+	r = ask_engine(argv, &answer);
+	return r > 0 ? engine->read(text, id, pid) : r;
+}
+
+static int report_silence(const char *id, const struct engine *engine)
+{
+	return report_failure("--container: %s: %s does not answer, and was killed after %d seconds", id,
+			      engine->argv[0], ENGINE_MS / 1000);
 }
 
 /* ---- all of them ---- */
 
-static int check_container_pid(const char *id, const struct engine *engine, uint32_t pid)
+struct found {
+	const struct engine *engine; /* NULL: no engine knows it */
+	uint32_t pid;
+};
+
+static int ask_engines(const char *id, struct found *found)
 {
-	if (!engine)
-		return report_failure(
-			"--container: %s: none of podman, docker, runc, crun and ctr knows it", id);
-	if (!pid || pid > INT32_MAX)
-		return report_failure("--container: %s: not running, says %s", id, engine->argv[0]);
+	uint32_t other;
+
+	for (size_t i = 0; i < ARRAY_SIZE(engines); i++) {
+		int r = knows_container(&engines[i], id, &other);
+
+		if (r < 0)
+			return report_silence(id, &engines[i]);
+		if (r == 0 || (found->pid && !other))
+			continue;
+		if (found->pid && found->pid != other)
+			return report_failure(
+				"--container: %s: process %u, says %s; process %u, says %s", id,
+				found->pid, found->engine->argv[0], other, engines[i].argv[0]);
+		*found = (struct found){ &engines[i], other };
+	}
 	return DONE;
 }
 
-int find_container(const char *id, pid_t *pid)
+static int check_container_pid(const char *id, const struct found *found)
 {
-	const struct engine *knowing = NULL;
-	uint32_t found = 0, other;
+	if (!found->engine)
+		return report_failure(
+			"--container: %s: none of podman, docker, runc, crun and ctr knows it", id);
+	if (!found->pid || found->pid > INT32_MAX)
+		return report_failure("--container: %s: not running, says %s", id,
+				      found->engine->argv[0]);
+	return DONE;
+}
+
+/* The number can be another process's until the engine repeats it, with that process open. */
+static int open_container_process(const char *id, const struct found *found, int *pidfd)
+{
+	AUTO_CLOSE int fd = idm_sys_pidfd_open((pid_t)found->pid);
+	uint32_t again = 0;
+	int r;
+
+	if (fd < 0)
+		return report_failure("--container: %s: process %u, says %s: %s", id, found->pid,
+				      found->engine->argv[0], strerror(-fd));
+	r = knows_container(found->engine, id, &again);
+	if (r < 0)
+		return report_silence(id, found->engine);
+	if (r == 0 || again != found->pid)
+		return report_failure("--container: %s: process %u, says %s, and then another", id,
+				      found->pid, found->engine->argv[0]);
+	*pidfd = idm_steal_fd(&fd);
+	return DONE;
+}
+
+/* The processes of an engine on another machine have numbers there. */
+static void ask_local_engines(void)
+{
+	unsetenv("CONTAINER_HOST");
+	unsetenv("CONTAINER_CONNECTION");
+	unsetenv("DOCKER_HOST");
+	setenv("DOCKER_CONTEXT", "default", 1); /* instead of the one in config.json, too */
+}
+
+int find_container(const char *id, pid_t *pid, int *pidfd)
+{
+	struct found found = { 0 };
+	int status;
 
 	/* As an option of an engine, it would mean something else. */
 	if (!*id || *id == '-')
 		return report_usage("--container: expected a name or an ID, got \"%s\"", id);
-	for (size_t i = 0; i < ARRAY_SIZE(engines); i++) {
-		if (!knows_container(&engines[i], id, &other) || (found && !other))
-			continue;
-		if (found && found != other)
-			return report_failure(
-				"--container: %s: process %u, says %s; process %u, says %s", id, found,
-				knowing->argv[0], other, engines[i].argv[0]);
-		knowing = &engines[i];
-		found = other;
-	}
-	*pid = (pid_t)found;
-	return check_container_pid(id, knowing, found);
+	ask_local_engines();
+	status = ask_engines(id, &found);
+	if (status == DONE)
+		status = check_container_pid(id, &found);
+	if (status == DONE)
+		status = open_container_process(id, &found, pidfd);
+	*pid = (pid_t)found.pid;
+	return status;
 }

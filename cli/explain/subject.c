@@ -9,6 +9,7 @@
 #include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/common/container-userns.h"
 #include "cli/common/report.h"
@@ -17,6 +18,7 @@
 #include "lib/idmap/nss.h"
 #include "lib/sys/capability.h"
 #include "lib/sys/file-type.h"
+#include "lib/sys/syscall.h"
 
 #define NAME_MOST 256
 #define EVERY_CAPABILITY ((1ULL << (CAP_LAST_CAP + 1)) - 1)
@@ -138,7 +140,7 @@ int prepare_subject(struct subject *s)
 	if (status == DONE && s->user)
 		status = s->pid || s->container || s->userns_pid ? parse_numbers(s) : find_named_user(s);
 	if (status == DONE && s->container)
-		status = find_container(s->container, &s->pid);
+		status = find_container(s->container, &s->pid, &s->container_pidfd);
 	if (status == DONE && s->userns_pid)
 		status = read_container_userns(s->userns_pid, &s->userns_map);
 	return status;
@@ -148,6 +150,16 @@ void free_subject(struct subject *s)
 {
 	free(s->groups);
 	idm_map_free(s->userns_map);
+	if (s->container_pidfd > 0)
+		close(s->container_pidfd);
+}
+
+int check_container_alive(const struct subject *s)
+{
+	if (s->container_pidfd <= 0 || idm_sys_pidfd_send_signal(s->container_pidfd, 0) != -ESRCH)
+		return DONE;
+	return report_failure("--container: %s: process %d exited before the end", s->container,
+			      (int)s->pid);
 }
 
 /* ---- facts ---- */

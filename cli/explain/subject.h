@@ -16,6 +16,7 @@ struct subject {
 	uint32_t *groups;
 	size_t n_groups;
 	struct idm_map *userns_map; /* --userns; NULL: the caller's */
+	int container_pidfd;	    /* --container; 0: none */
 };
 
 /*
@@ -28,6 +29,9 @@ bool parse_id_until(const char *text, char end, uint32_t *id, const char **rest)
 int prepare_subject(struct subject *s);
 void free_subject(struct subject *s);
 
+/* Afterwards: whether `pid` was that of the container all the time. Returns DONE, or reports. */
+int check_container_alive(const struct subject *s);
+
 /* Puts the credentials into the facts, and notes in *unseen what that hides. 0, or -errno with the
  * error. */
 int add_subject(const struct subject *s, const struct idm_explain_info *place,
@@ -35,7 +39,8 @@ int add_subject(const struct subject *s, const struct idm_explain_info *place,
 
 /* ---- container.c ---- */
 
-/* Asks the engines that are installed for the first process of a container. Returns DONE, or reports. */
-int find_container(const char *id, pid_t *pid);
+/* Asks the engines that are installed for the first process of a container. Returns DONE with its pidfd,
+ * or reports. */
+int find_container(const char *id, pid_t *pid, int *pidfd);
 
 #endif

@@ -449,6 +449,53 @@ explain_container()
 	fails 2 'idmount: explain: --userns excludes --pid and --container' idmount explain --userns 1 --pid 1 --user 0:0 /
 }
 
+@test "a container of another machine's engine is not asked for" {
+	local number name
+
+	start_container
+	number=$pid
+	for name in docker podman; do
+		mkdir -p engines
+		rm -rf engines/*
+		engine "$name" "[ \"\$DOCKER_HOST\$CONTAINER_HOST\$CONTAINER_CONNECTION\$DOCKER_CONTEXT\" = default ] && echo $number"
+		export DOCKER_HOST=tcp://a CONTAINER_HOST=ssh://a CONTAINER_CONNECTION=a DOCKER_CONTEXT=a
+		run -0 explain_container web
+	done
+}
+
+@test "a container that exits while it is looked up" {
+	local number
+
+	start_container
+	number=$pid
+	engine podman "[ -e /mnt/again ] && echo 1 && exit; echo $number; : >/mnt/again"
+	run -1 explain_container web
+	same 'the error' "idmount: explain: --container: web: process $number, says podman, and then another" "$output"
+	rm again
+	engine podman "[ -e /mnt/again ] && exit 1; echo $number; : >/mnt/again"
+	run -1 explain_container web
+	same 'the error' "idmount: explain: --container: web: process $number, says podman, and then another" "$output"
+	# The answer is from before it exited.
+	engine podman 'echo 4194305'
+	run -1 explain_container web
+	same 'the error' 'idmount: explain: --container: web: process 4194305, says podman: No such process' "$output"
+}
+
+@test "an engine whose child keeps the pipe open, and one that does not answer" {
+	local number
+
+	start_container
+	number=$pid
+	: >hold
+	engine podman "while [ -e /mnt/hold ]; do /bin/sleep 0.1; done 2>/dev/null & echo $number"
+	run -0 explain_container web 3>&-
+	rm hold
+	[[ $output == *'user namespace: 0:100000:1000'* ]]
+	engine docker 'exec /bin/sleep 1000'
+	run -1 explain_container web 3>&-
+	same 'the error' 'idmount: explain: --container: web: docker does not answer, and was killed after 10 seconds' "$output"
+}
+
 # layer PATH: prints the line about the layer, and checks the path in JSON.
 layer()
 {
