@@ -241,9 +241,11 @@ static int try_overlay(struct request *q, const char *target)
 	if (status == DONE)
 		status = try_layers(q->layers.data, q->layers.n_data, q->maps.map);
 	if (status == DONE)
-		status = try_directory(&q->upper);
+		status = try_writable_directory(&q->upper);
 	if (status == DONE)
-		status = try_directory(&q->work);
+		status = try_writable_directory(&q->work);
+	if (status == DONE)
+		status = try_target(target, q->mkdir);
 	return end_dry_run(status, target);
 }
 

@@ -70,8 +70,10 @@ static void raise_descriptor_limit(void)
 /* Trees are copied and mapped. Filesystems and overlays would write, so they are left out. */
 static int try_plan(const struct apply_request *q, const char *target)
 {
-	int status = DONE;
+	int status = try_target(target, q->apply.flags & IDM_PLAN_APPLY_MKDIR);
 
+	if (status == DONE)
+		status = try_journal(q->apply.journal);
 	for (size_t i = 0; i < count_plan_entries(q->plan) && status == DONE; i++) {
 		struct plan_store store;
 

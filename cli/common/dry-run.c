@@ -3,7 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "report.h"
@@ -57,6 +60,48 @@ int try_directory(const struct idm_path *path)
 		return report_failure("%s: open directory: %s", path->path, strerror(errno));
 	close(fd);
 	return DONE;
+}
+
+int try_writable_directory(const struct idm_path *path)
+{
+	int status = try_directory(path);
+
+	if (status == DONE && faccessat(path->dirfd, path->path, W_OK, AT_EACCESS) < 0)
+		return report_failure("%s: write directory: %s", path->path, strerror(errno));
+	return status;
+}
+
+int try_target(const char *target, bool mkdir)
+{
+	struct stat st;
+
+	if (fstatat(AT_FDCWD, target, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT && mkdir
+			       ? DONE
+			       : report_failure("%s: open target: %s", target, strerror(errno));
+	return S_ISLNK(st.st_mode) ? report_failure("%s: open target: %s", target, strerror(ELOOP))
+				   : DONE;
+}
+
+static int try_directory_of_journal(const char *journal)
+{
+	char *copy = strdup(journal);
+	int r = copy ? faccessat(AT_FDCWD, dirname(copy), W_OK | X_OK, AT_EACCESS) : -1;
+
+	free(copy);
+	return r < 0 ? report_failure("%s: write journal: %s", journal, strerror(errno)) : DONE;
+}
+
+int try_journal(const char *journal)
+{
+	struct stat st;
+
+	if (!journal)
+		return DONE;
+	if (fstatat(AT_FDCWD, journal, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return report_failure("%s: write journal: %s", journal, strerror(EEXIST));
+	return errno == ENOENT ? try_directory_of_journal(journal)
+			       : report_failure("%s: write journal: %s", journal, strerror(errno));
 }
 
 int end_dry_run(int status, const char *target)

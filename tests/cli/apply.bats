@@ -312,6 +312,11 @@ hint: name it by a path where it has no map, or give no new map: it keeps the on
 		{"type": "bind", "source": "no", "target": "/etc"}]'
 	run -1 --separate-stderr idmount apply --dry-run - dst <<<'[{"type": "bind"'
 	[[ $stderr == 'idmount: apply: standard input: '* ]]
+	fails 1 'idmount: apply: no: open target: No such file or directory' idmount apply --dry-run -m 0:1:1 list.json no
+	fails 1 'idmount: apply: no/journal: write journal: No such file or directory' \
+		idmount apply --dry-run --mkdir -m 0:100000:65536 --journal no/journal list.json dst
+	fails 1 'idmount: apply: list.json: write journal: File exists' \
+		idmount apply --dry-run --mkdir -m 0:100000:65536 --journal list.json list.json dst
 	same 'everything' "$all_before" "$(everything)"
 }
 

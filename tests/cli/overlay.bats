@@ -214,7 +214,17 @@ hint: name it by a path where it has no map, or give no new map: it keeps the on
 		idmount overlay --dry-run -L l1:no -U up -W work -m 0:1 dst
 	fails 1 "$idmount_overlay no: open target: the target does not exist
 hint: create it first, or ask for it (--mkdir)" idmount overlay --dry-run -L l1:l2 no
+	fails 1 "$idmount_overlay no: open target: No such file or directory" \
+		idmount overlay --dry-run -L l1:l2 -U up -W work no
+	prints 'new: can be mounted; nothing was, because of --dry-run' \
+		idmount overlay --dry-run --mkdir -L l1 -U up -W work new
 	same 'what is there' "$before" "$(state)"
+	ln -s dst link
+	fails 1 "$idmount_overlay link: open target: Too many levels of symbolic links" \
+		idmount overlay --dry-run -L l1:l2 -U up -W work link
+	mkdir fixed
+	mount -t tmpfs -o ro fixed fixed
+	fails 1 "$idmount_overlay fixed: write directory: Read-only file system" overlay --dry-run -U fixed -W work
 }
 
 @test "-v: each step on standard error" {

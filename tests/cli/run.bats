@@ -865,6 +865,23 @@ $hint" idmount overlay -L fuse -L src src
 	same 'standard output' "sh$known" "$output"
 }
 
+@test "--dry-run: a read-only root without a target, and a read-only upper directory" {
+	local message='idmount: run: /proc: make mount point: Read-only file system'
+
+	mkdir small up work
+	mount -t tmpfs small small
+	fails 125 "$message" idmount run --read-only --rootfs small -m 0:100000:65536 -- sh
+	fails 125 "$message" idmount run --dry-run --read-only --rootfs small -m 0:100000:65536 -- sh
+	mkdir small/{proc,sys,dev}
+	fails 125 'idmount: run: /place: make mount point: Read-only file system' \
+		idmount run --dry-run --read-only --rootfs small -m 0:100000:65536 --bind src:/place -- sh
+	prints 'sh: can be started; it was not, because of --dry-run' \
+		idmount run --dry-run --read-only --rootfs small -m 0:100000:65536 -- sh
+	mount -t tmpfs -o ro up up
+	fails 125 'idmount: run: up: write directory: Read-only file system' \
+		idmount run --dry-run -L root -U up -W work -m 0:100000:65536 -- sh
+}
+
 @test "-v: steps on standard error" {
 	run -0 --separate-stderr inside -v -- true
 	same 'steps' "idmount: run: idmount $(idmount --version | cut -d' ' -f2), Linux $(uname -r), user 0
