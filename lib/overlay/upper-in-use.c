@@ -3,8 +3,9 @@
  * Two overlays on one upper directory damage each other. The kernel rejects the second one only with
  * index=on. Otherwise it writes a warning into its log. So the library searches for the first one. It
  * searches the overlays of this mount namespace, and since Linux 6.12 those of all other visible
- * namespaces. It compares directories by inode. It does not find an overlay that is not attached. With a
- * cache it asks for overlays and new mounts only (upper-cache.c).
+ * namespaces. It compares directories by inode. It does not find an overlay that is not attached, or
+ * one with relative paths that another mount covers. With a cache it asks for overlays and new mounts
+ * only (upper-cache.c).
  */
 #include <errno.h>
 #include <limits.h>
