@@ -74,8 +74,9 @@ static int report_umount_error(const struct idm_error *from, const char *target)
 }
 
 /*
- * The owner of a directory above can exchange everything on the way, but not rename the mount point. So
- * once its directory is open, the name in it leads to the mount that was found there.
+ * The owner of a directory above can exchange everything on the way. Once the directory of the mount
+ * point is open, the name in it leads to the mount that was found there. See idm_unmount_by_id() for a
+ * gap.
  */
 static int open_mount_directory(const char *target)
 {

@@ -132,8 +132,12 @@ int idm_unmount_at(int dirfd, const char *target, int flags)
 
 /*
  * A process cannot rename or remove a mount point of its own mount namespace. So once the mount point's
- * directory is open, the name in it leads to the mount that was found there. Other processes can put
- * nothing else there. They can exchange everything above at will.
+ * directory is open, the name in it leads to the mount that was found there. Others can exchange
+ * everything above at will.
+ *
+ * One gap is left. In an older mount namespace nothing is mounted there, and a process in it can rename
+ * the mount point. If it may write both directories, it can exchange two mount points between the check
+ * and the call. A descriptor of the mount would close the gap, but make the mount busy.
  */
 int idm_unmount_by_id(int dirfd, const char *target, uint64_t id, int flags)
 {
