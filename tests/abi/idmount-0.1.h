@@ -974,7 +974,7 @@ int idm_umount(int dirfd, const char *target, unsigned int flags, struct idm_err
 
 /*
  * Unmounts a mount and all mounts below it, by a descriptor of its root. Such a descriptor is a tree that
- * idm_tree_attach() attached. Finds a mount that was moved. Never unmounts another one. The descriptor
+ * idm_tree_attach() attached. Finds a mount that was moved, and checks its ID just before. The descriptor
  * keeps the mount busy, so the function always detaches it lazily (MNT_DETACH).
  *
  * @mount_fd: the root of the mount
