@@ -1786,7 +1786,7 @@ void idm_explain_copy(const struct idm_explain_options *facts, struct idm_explai
 /* What the library could not see of a place: idm_explain_info.unseen. A verdict without it can be wrong. */
 #define IDM_UNSEEN_OWNER 0x1U             /* an ID on disk: neither the mount nor the kernel shows it */
 #define IDM_UNSEEN_MOUNT 0x2U             /* the mount, but for its attributes */
-#define IDM_UNSEEN_MOUNT_MAP 0x4U         /* the map of the mount: IDs are those that it shows */
+#define IDM_UNSEEN_MOUNT_MAP 0x4U         /* entries of the mount's map; see idm_explain(3) */
 #define IDM_UNSEEN_ACL 0x8U               /* the access control list */
 #define IDM_UNSEEN_FLAGS 0x10U            /* the filesystem does not report IDM_INODE_IMMUTABLE */
 #define IDM_UNSEEN_FILE_CAPABILITIES 0x20U

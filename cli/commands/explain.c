@@ -131,14 +131,21 @@ static void print_acl(const struct idm_explain_inode *inode)
 
 static void print_mount(const struct idm_explain_info *place)
 {
+	static const char *const suffixes[] = { [IDM_MAP_PARTLY] = " (partly visible)",
+						[IDM_MAP_INVISIBLE] = "not visible from here",
+						[IDM_MAP_UNREADABLE] = "not readable on this kernel" };
 	const struct idm_mount_info *mount = place->mount;
-	char *map = format_map(place->facts->mount_map, "none");
+	bool unseen = mount && place->unseen & IDM_UNSEEN_MOUNT_MAP;
+	const char *suffix = unseen ? suffixes[mount->map_state] : "";
+	char *map = unseen && !mount->map
+			    ? strdup("")
+			    : format_map(unseen ? mount->map : place->facts->mount_map, "none");
 	char flags[256];
 
 	idm_describe_attr(place->facts->attr, mount ? mount->propagation : IDM_PROPAGATION_DEFAULT,
 			  flags, sizeof(flags));
-	print_line("  mount    %s on %s, %s, map: %s", mount ? mount->fstype : "?",
-		   mount ? mount->target : "?", flags, map ? map : "?");
+	print_line("  mount    %s on %s, %s, map: %s%s", mount ? mount->fstype : "?",
+		   mount ? mount->target : "?", flags, map ? map : "?", suffix);
 	free(map);
 }
 
@@ -234,7 +241,8 @@ static void print_verdict(const struct verdict *v)
 		return;
 	}
 	describe_refusal(v, text, sizeof(text));
-	print_line("  %-8s refused, %s: %s", word, idm_errno_name(v->result.errnum), text);
+	print_line("  %-8s %s, %s: %s", word, v->is_unknown ? "not known" : "refused",
+		   idm_errno_name(v->result.errnum), text);
 	if (describe_cure(v, text, sizeof(text)))
 		print_line("  cure     %s", text);
 }
@@ -247,7 +255,10 @@ static void add_verdict(struct json *json, const struct verdict *v)
 	json_open(json, NULL, '{');
 	json_add_name(json, "path", v->path);
 	json_add_string(json, "access", access_word(v->facts.access, S_ISDIR(v->facts.inode->mode)));
-	json_add_bool(json, "allowed", !refused);
+	if (v->is_unknown)
+		json_add_string(json, "allowed", NULL);
+	else
+		json_add_bool(json, "allowed", !refused);
 	json_add_string(json, "errno", refused ? idm_errno_name(v->result.errnum) : NULL);
 	if (refused)
 		describe_refusal(v, text, sizeof(text));
@@ -268,20 +279,15 @@ static int report_verdict(const struct verdict *v, void *data)
 		add_verdict(&request->json, v);
 	else
 		print_verdict(v);
-	return v->result.errnum != 0;
+	return v->result.errnum != 0 && !v->is_unknown;
 }
 
 /* Returns 1 if it is refused, or -errno with the error filled in. */
 static int find_verdict(struct request *request, struct verdict *v, struct idm_error *err)
 {
-	int r;
+	int r = fill_in_verdict(v, err);
 
-	v->reason = NULL;
-	v->result = (struct idm_explain_result)IDM_EXPLAIN_RESULT_INIT;
-	r = idm_explain(&v->facts, &v->result, err);
-	if (r < 0)
-		return r;
-	return report_verdict(v, request);
+	return r < 0 ? r : report_verdict(v, request);
 }
 
 /* Most files are no programs. */

@@ -151,8 +151,9 @@ static bool change_map(const struct verdict *v, char *text, size_t size)
 	struct idm_map *map;
 	bool helps;
 
-	if (v->subject->pid || !has_target(v) || !v->facts.mount_map || v->result.on_directory ||
-	    v->facts.access == IDM_ACCESS_CHOWN || idm_map_copy(v->facts.mount_map, &map) < 0)
+	if (v->subject->pid || v->place->unseen & IDM_UNSEEN_MOUNT_MAP || !has_target(v) ||
+	    !v->facts.mount_map || v->result.on_directory || v->facts.access == IDM_ACCESS_CHOWN ||
+	    idm_map_copy(v->facts.mount_map, &map) < 0)
 		return false;
 	helps = add_entries(v, map) && map_helps(v, map) && write_remap(v, map, text, size);
 	idm_map_free(map);
@@ -253,6 +254,8 @@ static bool change_permission(const struct verdict *v, char *text, size_t size)
 
 bool describe_cure(const struct verdict *v, char *text, size_t size)
 {
+	if (v->is_unknown)
+		return false;
 	switch (v->result.rule) {
 	case IDM_RULE_PERMISSION:
 		return change_permission(v, text, size);

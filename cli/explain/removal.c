@@ -20,6 +20,7 @@ static void refuse_removal(struct verdict *v, int errnum, const char *reason)
 	v->result = (struct idm_explain_result)IDM_EXPLAIN_RESULT_INIT;
 	v->result.errnum = errnum;
 	v->reason = reason;
+	v->is_unknown = false;
 }
 
 /* ---- the last name ---- */
@@ -101,8 +102,7 @@ static int judge_covered(const struct idm_explain_info *directory, void *data)
 	v.facts.access = IDM_ACCESS_UNLINK;
 	v.facts.inode = &file;
 	v.facts.directory = facts->inode;
-	v.result = (struct idm_explain_result)IDM_EXPLAIN_RESULT_INIT;
-	r = idm_explain(&v.facts, &v.result, covered->err);
+	r = fill_in_verdict(&v, covered->err);
 	if (r < 0)
 		return r;
 	if (!v.result.rule)

@@ -14,6 +14,7 @@ struct verdict {
 	struct idm_explain_options facts; /* those of the place, with the access */
 	struct idm_explain_result result; /* errnum is 0 if the access is allowed */
 	const char *reason;		  /* of a refusal without a rule; NULL: a rule refuses */
+	bool is_unknown;		  /* a map entry that is not visible may allow what is refused */
 	const struct subject *subject;
 };
 
@@ -26,6 +27,9 @@ const char *type_word(uint32_t mode);
 
 /* "rw", for example. `bits` are 4 to read, 2 to write, 1 to execute. */
 void write_bits(unsigned int bits, char text[4]);
+
+/* Judges the facts. Fills in result, reason and is_unknown. Returns 0, or -errno with the error. */
+*error.* / int fill_in_verdict(struct verdict *v, struct idm_error *err);
 
 /* Writes why the access is refused. */
 void describe_refusal(const struct verdict *v, char *text, size_t size);

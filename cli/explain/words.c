@@ -197,6 +197,8 @@ void describe_refusal(const struct verdict *v, char *text, size_t size)
 	default:
 		append(text, size, "%s", rule_text(v->result.rule));
 	}
+	if (v->is_unknown)
+		append(text, size, ", unless a map entry that is not visible here does");
 }
 
 const char *unseen_text(uint32_t bit)
@@ -207,7 +209,8 @@ const char *unseen_text(uint32_t bit)
 	case IDM_UNSEEN_MOUNT:
 		return "the mount is not visible";
 	case IDM_UNSEEN_MOUNT_MAP:
-		return "the map of the mount is not visible (needs Linux 6.15)";
+		return "the map of the mount is not visible, or not all of it (needs Linux 6.15, and its "
+		       "IDs in this user namespace)";
 	case IDM_UNSEEN_ACL:
 		return "the access control list is not readable";
 	case IDM_UNSEEN_FLAGS:

@@ -81,7 +81,9 @@ static int collect_place(const struct idm_mount_facts *mount, void *data)
 {
 	struct explained_path *e = data;
 	bool directory = has_directory(e);
-	int r = idm_collect_inode(&e->process, mount, e->place->fd, &e->inode);
+	int r = mount->mapped && !mount->map
+			? -ENOMEM
+			: idm_collect_inode(&e->process, mount, e->place->fd, &e->inode);
 
 	if (r == 0 && directory)
 		r = idm_collect_inode(&e->process, mount, e->place->parent_fd, &e->directory);

@@ -49,14 +49,35 @@ static bool query_unmapped(const struct idm_process_facts *process, int fd, stru
 
 /* ---- IDs ---- */
 
+/*
+ * The mount shows the ID, so an entry that is not visible maps it. The ID on disk is not known: the
+ * facts have the same number, or the highest that is free.
+ */
+static uint32_t add_hidden_entry(struct idm_map *map, unsigned int kind, uint32_t seen)
+{
+	struct idm_entry entry = { seen, seen, 1 };
+
+	for (uint32_t disk = IDM_EXPLAIN_NO_ID - 1; idm_map_add(map, kind, &entry, 1, NULL) < 0;
+	     disk--) {
+		if (disk < IDM_EXPLAIN_NO_ID - 2 * IDM_ACL_MOST)
+			return IDM_EXPLAIN_NO_ID;
+		entry.disk = disk;
+	}
+	return entry.disk;
+}
+
 /* The ID on disk of one that the mount shows. The overflow ID stands for all that have no number. */
 static uint32_t find_disk_id(const struct idm_process_facts *process,
 			     const struct idm_mount_facts *mount, unsigned int kind, uint32_t seen)
 {
 	uint32_t overflow = kind == IDM_UID ? process->overflow_uid : process->overflow_gid, id;
 
+	if (mount->map && idm_map_to_disk(mount->map, kind, seen, &id) == 0)
+		return id;
+	if (mount->visible && seen != overflow)
+		return add_hidden_entry(mount->visible, kind, seen);
 	if (mount->map)
-		return idm_map_to_disk(mount->map, kind, seen, &id) == 0 ? id : IDM_EXPLAIN_NO_ID;
+		return IDM_EXPLAIN_NO_ID;
 	if (seen == overflow && (mount->mapped || !process->caller_is_initial))
 		return IDM_EXPLAIN_NO_ID;
 	return seen;

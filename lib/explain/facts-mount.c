@@ -80,6 +80,15 @@ struct found_mount {
 	int result;
 };
 
+/* The entries that are visible are true. find_disk_id() adds those that the owners of files prove. */
+static void copy_visible_map(const struct idm_mount_info *info, struct idm_mount_facts *mount)
+{
+	int r = info->map ? idm_map_copy(info->map, &mount->visible) : idm_map_new(&mount->visible);
+
+	mount->map = r < 0 ? NULL : mount->visible;
+	mount->unseen |= IDM_UNSEEN_MOUNT_MAP;
+}
+
 static int pass_mount(const struct idm_mount_info *info, void *data)
 {
 	struct found_mount *found = data;
@@ -89,13 +98,14 @@ static int pass_mount(const struct idm_mount_info *info, void *data)
 	mount.attr = info ? info->attr : 0;
 	mount.mapped = info && info->map_state != IDM_MAP_NONE;
 	if (mount.mapped && info->map_state != IDM_MAP_READ)
-		mount.unseen |= IDM_UNSEEN_MOUNT_MAP;
+		copy_visible_map(info, &mount);
 	else if (mount.mapped)
 		mount.map = info->map;
 	if (!info)
 		mount.unseen |= IDM_UNSEEN_MOUNT;
 	collect_statfs(found->process, found->fd, &mount);
 	found->result = found->each(&mount, found->data);
+	idm_map_free(mount.visible);
 	return found->result;
 }
 

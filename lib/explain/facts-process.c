@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "facts.h"
 #include "lib/base/array.h"
@@ -110,6 +111,50 @@ static int collect_userns_map(struct idm_process_facts *process, pid_t pid, stru
 	return 0;
 }
 
+static int add_identities(struct idm_map *map, unsigned int kind, const struct idm_side *side,
+			  struct idm_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < side->n; i++) {
+		const struct idm_entry *e = &side->entries[i];
+		const struct idm_entry same = { e->disk, e->disk, e->count };
+
+		r = idm_map_add(map, kind, &same, 1, err);
+	}
+	return r;
+}
+
+static int keep_inside_column(struct idm_process_facts *process, const struct idm_map *map,
+			      struct idm_error *err)
+{
+	int r = idm_map_new(&process->userns_map);
+
+	if (r < 0)
+		return idm_fail_errno(err, r, step, NULL);
+	r = add_identities(process->userns_map, IDM_UID, &map->uid, err);
+	return r < 0 ? r : add_identities(process->userns_map, IDM_GID, &map->gid, err);
+}
+
+/* The numbers that the caller's own user namespace has, each for itself. */
+static int collect_own_userns(struct idm_process_facts *process, struct idm_error *err)
+{
+	struct idm_map *map;
+	int r;
+
+	process->is_initial = process->caller_is_initial;
+	if (process->is_initial)
+		return 0;
+	r = idm_map_new(&map);
+	if (r < 0)
+		return idm_fail_errno(err, r, step, NULL);
+	r = idm_map_add_pid(map, getpid(), err);
+	if (r == 0)
+		r = keep_inside_column(process, map, err);
+	idm_map_free(map);
+	return r;
+}
+
 static int collect_userns(struct idm_process_facts *process, int directory, pid_t pid,
 			  struct idm_error *err)
 {
@@ -118,8 +163,7 @@ static int collect_userns(struct idm_process_facts *process, int directory, pid_
 
 	if (own < 0 || other < 0 || !idm_is_same_inode(own, other))
 		return collect_userns_map(process, pid, err);
-	process->is_initial = process->caller_is_initial;
-	return 0;
+	return collect_own_userns(process, err);
 }
 
 /* ---- the root directory and the mount namespace ---- */
@@ -173,10 +217,9 @@ static int collect_self(struct idm_process_facts *process, struct idm_error *err
 	AUTO_CLOSE int status = idm_procfs_open_self("status", step, err);
 	int r = status < 0 ? status : read_credentials(process, status, err);
 
-	if (r < 0)
-		return r;
-	process->is_initial = process->caller_is_initial;
-	return open_own_places(process, err);
+	if (r == 0)
+		r = collect_own_userns(process, err);
+	return r < 0 ? r : open_own_places(process, err);
 }
 
 static int collect_from(struct idm_process_facts *process, int directory, pid_t pid,

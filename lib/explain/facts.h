@@ -22,7 +22,7 @@ struct idm_process_facts {
 	uint32_t *groups;
 	size_t n_groups;
 	uint64_t capabilities, bounding_set;
-	struct idm_map *userns_map;	     /* NULL: it has all IDs that the caller has */
+	struct idm_map *userns_map;	     /* NULL: the initial one */
 	bool is_initial;		     /* it is in the initial user namespace */
 	bool caller_is_initial;		     /* the caller is in it */
 	uint32_t overflow_uid, overflow_gid; /* shown for IDs that the caller's user namespace lacks */
@@ -37,11 +37,12 @@ void idm_release_process(struct idm_process_facts *process);
 
 struct idm_mount_facts {
 	const struct idm_mount_info *info; /* NULL: the caller does not see it */
-	const struct idm_map *map;	   /* NULL: none, or not known */
+	const struct idm_map *map;	   /* NULL: none, or no memory */
+	struct idm_map *visible;	   /* the same; entries may be missing, and are added */
 	uint32_t attr;
 	uint32_t unseen;
 	bool fs_readonly;
-	bool mapped; /* it has a map, known or not */
+	bool mapped; /* it has a map */
 };
 
 /*

@@ -654,3 +654,49 @@ fails_with_line()
 	run -1 --separate-stderr "${@:2}"
 	[[ $stderr == *"$1" ]]
 }
+
+# explain_inside OPTION... PATH: prints the lines of the verdicts, as root of the container sees them.
+explain_inside()
+{
+	inside "$program" explain "$@" | sed -n 's/^  \(read\|write\|create\|unlink\|chmod\|chown\) */\1 /p'
+}
+
+@test "a map that is partly visible, or not at all: never allowed where a hidden entry decides" {
+	local hidden='unless a map entry that is not visible here does'
+
+	reachable
+	touch src/old src/left-out
+	chown 1500:1500 src src/old
+	chown 7:7 src/left-out
+	chmod 666 src/left-out
+	noting idmount mount -m 1500:100033:1 src dst
+	start_container
+	# Root of the container gets EOVERFLOW.
+	run ! inside touch /mnt/dst/new
+	run -1 inside "$program" explain --create /mnt/dst
+	[[ $output == *'map: 1500:33:1 (partly visible)'* ]]
+	[[ $output == *"create   not known, EOVERFLOW: the mount maps no ID on disk to user 0 and group 0, $hidden"* ]]
+	run -1 inside "$program" explain --chown 0:0 /mnt/dst/old
+	[[ $output == *"chown    not known, EOVERFLOW: "*"$hidden"* ]]
+	same 'in JSON' null "$(inside "$program" explain --create --json /mnt/dst | jq '.[0].steps[-1].allowed')"
+	# The visible entry decides.
+	run -0 inside "$program" explain --read --write --chmod --unlink /mnt/dst/old
+	inside dd if=/dev/null of=/mnt/dst/old conv=notrunc status=none
+	run ! inside dd if=/dev/null of=/mnt/dst/left-out conv=notrunc status=none
+	run -1 inside "$program" explain --write /mnt/dst/left-out
+	[[ $output == *"write    not known, EACCES: "*"$hidden"* ]]
+	# The owner shows an entry that is partly outside of the container, so it is not visible.
+	idmount umount dst
+	noting idmount mount -m 1400:100900:200 src dst
+	start_container
+	same 'the owner inside' 65534 "$(inside stat -c %u /mnt/dst/old)"
+	chown 1450:1450 src src/old
+	same 'the owner inside' 950 "$(inside stat -c %u /mnt/dst/old)"
+	run -0 inside "$program" explain --read --write --chmod /mnt/dst/old
+	[[ $output == *'map: not visible from here'* ]]
+	inside chmod 600 /mnt/dst/old
+	run -1 inside "$program" explain --create /mnt/dst
+	run -1 inside "$program" explain --chown 951:951 /mnt/dst/old
+	[[ $output == *"chown    not known, EOVERFLOW: "*"$hidden"* ]]
+	inside chown 951:951 /mnt/dst/old
+}

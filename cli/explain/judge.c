@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The verdict. If entries of the mount's map are not visible, the facts have the visible ones only. A
+ * refusal is then certain only if the kernel refuses the access with the best of hidden entries, too.
+ */
+#include "verdict.h"
+
+/* Tries disk IDs from the highest one on. More than these are in no map of this program. */
+#define TRIES_MOST 1024
+
+/* What the mount could have in addition. */
+struct hidden_entries {
+	struct idm_map *map;
+	struct idm_explain_options facts;
+	struct idm_explain_inode inode, directory;
+};
+
+/* Returns the ID on disk; IDM_EXPLAIN_NO_ID: the ID is mapped already, or none. */
+static uint32_t imagine_entry(struct idm_map *map, unsigned int kind, uint32_t seen)
+{
+	uint32_t id;
+
+	if (seen == IDM_EXPLAIN_NO_ID || idm_map_to_disk(map, kind, seen, &id) == 0)
+		return IDM_EXPLAIN_NO_ID;
+	for (uint32_t n = 1; n <= TRIES_MOST; n++) {
+		struct idm_entry entry = { IDM_EXPLAIN_NO_ID - n, seen, 1 };
+
+		if (idm_map_add(map, kind, &entry, 1, NULL) == 0)
+			return entry.disk;
+	}
+	return IDM_EXPLAIN_NO_ID;
+}
+
+/* An owner that has no number here. In the initial user namespace each one has a number. */
+static void imagine_owner(struct hidden_entries *hidden, unsigned int kind, uint32_t *id)
+{
+	const struct idm_map *userns = hidden->facts.userns_map;
+	uint32_t seen, inside, disk;
+
+	if (!userns || (*id != IDM_EXPLAIN_NO_ID && idm_map_to_seen(hidden->map, kind, *id, &seen) == 0))
+		return;
+	for (uint32_t n = 1; n <= TRIES_MOST; n++) {
+		if (idm_map_to_disk(userns, kind, IDM_EXPLAIN_NO_ID - n, &inside) == 0)
+			continue;
+		disk = imagine_entry(hidden->map, kind, IDM_EXPLAIN_NO_ID - n);
+		if (disk != IDM_EXPLAIN_NO_ID)
+			*id = disk;
+		if (disk != IDM_EXPLAIN_NO_ID)
+			return;
+	}
+}
+
+/* chown(2) counts inside the user namespace of the process. */
+static uint32_t to_outside(const struct hidden_entries *hidden, unsigned int kind, uint32_t inside)
+{
+	const struct idm_map *userns = hidden->facts.userns_map;
+	uint32_t id = inside;
+
+	if (inside == IDM_EXPLAIN_NO_ID || (userns && idm_map_to_seen(userns, kind, inside, &id) < 0))
+		return IDM_EXPLAIN_NO_ID;
+	return id;
+}
+
+static void imagine_process(struct hidden_entries *hidden)
+{
+	const struct idm_explain_options *facts = &hidden->facts;
+
+	imagine_entry(hidden->map, IDM_UID, facts->fsuid);
+	imagine_entry(hidden->map, IDM_GID, facts->fsgid);
+	if (facts->access != IDM_ACCESS_CHOWN)
+		return;
+	imagine_entry(hidden->map, IDM_UID, to_outside(hidden, IDM_UID, facts->new_uid));
+	imagine_entry(hidden->map, IDM_GID, to_outside(hidden, IDM_GID, facts->new_gid));
+}
+
+/* Both inodes are this program's own, or of the library that it has in it. */
+static void imagine_inodes(struct hidden_entries *hidden)
+{
+	hidden->inode = *hidden->facts.inode;
+	hidden->facts.inode = &hidden->inode;
+	imagine_owner(hidden, IDM_UID, &hidden->inode.uid);
+	imagine_owner(hidden, IDM_GID, &hidden->inode.gid);
+	if (!hidden->facts.directory)
+		return;
+	hidden->directory = *hidden->facts.directory;
+	hidden->facts.directory = &hidden->directory;
+	imagine_owner(hidden, IDM_UID, &hidden->directory.uid);
+	imagine_owner(hidden, IDM_GID, &hidden->directory.gid);
+}
+
+static bool may_hidden_entries_allow(const struct verdict *v)
+{
+	struct hidden_entries hidden = { .facts = v->facts };
+	struct idm_explain_result result = IDM_EXPLAIN_RESULT_INIT;
+	bool allows;
+
+	if (!v->facts.mount_map || idm_map_copy(v->facts.mount_map, &hidden.map) < 0)
+		return true;
+	hidden.facts.mount_map = hidden.map;
+	imagine_process(&hidden);
+	imagine_inodes(&hidden);
+	allows = idm_explain(&hidden.facts, &result, NULL) == 0 && !result.rule;
+	idm_map_free(hidden.map);
+	return allows;
+}
+
+int fill_in_verdict(struct verdict *v, struct idm_error *err)
+{
+	int r;
+
+	v->reason = NULL;
+	v->is_unknown = false;
+	v->result = (struct idm_explain_result)IDM_EXPLAIN_RESULT_INIT;
+	r = idm_explain(&v->facts, &v->result, err);
+	if (r == 0 && v->result.rule && v->place->unseen & IDM_UNSEEN_MOUNT_MAP)
+		v->is_unknown = may_hidden_entries_allow(v);
+	return r;
+}
