@@ -125,9 +125,11 @@ static void append_unmapped(const struct verdict *v, char *text, size_t size)
 	const struct idm_explain_options *facts = &v->facts;
 	bool creates = facts->access == IDM_ACCESS_CREATE;
 
+	const struct idm_explain_inode *inode = v->result.on_directory ? facts->directory : facts->inode;
+
 	if (v->result.rule == IDM_RULE_UNMAPPED_OWNER) {
 		append(text, size, "the mount does not map");
-		append_ids(v, owners, facts->inode->uid, facts->inode->gid, text, size);
+		append_ids(v, owners, inode->uid, inode->gid, text, size);
 		return;
 	}
 	append(text, size, "%s",

@@ -700,3 +700,13 @@ explain_inside()
 	[[ $output == *"chown    not known, EOVERFLOW: "*"$hidden"* ]]
 	inside chown 951:951 /mnt/dst/old
 }
+
+@test "a file in a directory that the map leaves out is not removed: the owner is the directory's" {
+	mkdir -m 777 src/directory
+	touch src/directory/file
+	chown 7:7 src/directory
+	chown 1001:1001 src/directory/file
+	noting idmount mount -m 1001:2001 src dst
+	run -1 idmount explain --unlink --json /mnt/dst/directory/file
+	same 'the reason' 'its directory: the mount does not map the owner 7 and the group 7' "$(member reason <<<"$output")"
+}
