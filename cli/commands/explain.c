@@ -337,6 +337,8 @@ static int judge_last(struct request *request, struct verdict *v, struct idm_err
 		if (!(accesses >> access & 1))
 			continue;
 		v->facts.access = access;
+		/* The common ones are not all wanted. A cure adds to those above it. */
+		v->accesses = request->accesses ? accesses : accesses & ((2U << access) - 1);
 		r = judge_last_access(request, v, err);
 		if (r < 0)
 			return r;

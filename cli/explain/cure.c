@@ -192,6 +192,22 @@ static unsigned int allowed_bits(const struct verdict *v)
 	return bits;
 }
 
+/* An entry of a second cure replaces that of the first one, so each has the bits for all accesses. */
+static unsigned int other_missing_bits(const struct verdict *v)
+{
+	struct verdict other = *v;
+	unsigned int bits = 0;
+
+	for (enum idm_access access = IDM_ACCESS_READ; access <= IDM_ACCESS_CREATE; access++) {
+		other.facts.access = access;
+		other.result = (struct idm_explain_result)IDM_EXPLAIN_RESULT_INIT;
+		if (v->accesses >> access & 1 && idm_explain(&other.facts, &other.result, NULL) == 0 &&
+		    other.result.rule == IDM_RULE_PERMISSION)
+			bits |= missing_bits(&other);
+	}
+	return bits;
+}
+
 /* ---- access control lists ---- */
 
 static const struct idm_explain_inode *refusing_inode(const struct verdict *v)
@@ -237,6 +253,16 @@ static bool add_acl_entry(const struct verdict *v, unsigned int bits, const char
 			  added, path);
 }
 
+static bool add_bits(const struct verdict *v, unsigned int bits, const char *path, char *text,
+		     size_t size)
+{
+	unsigned int others = v->result.on_directory ? 0 : other_missing_bits(v);
+
+	bits |= allowed_bits(v);
+	return add_acl_entry(v, bits | others, path, text, size) ||
+	       add_acl_entry(v, bits, path, text, size);
+}
+
 static bool change_permission(const struct verdict *v, char *text, size_t size)
 {
 	char path[VERDICT_TEXT], bits[4];
@@ -247,7 +273,7 @@ static bool change_permission(const struct verdict *v, char *text, size_t size)
 	if (!write_path(v, path, sizeof(path)))
 		return false;
 	if (v->result.entry != IDM_CLASS_OWNER)
-		return add_acl_entry(v, missing_bits(v) | allowed_bits(v), path, text, size);
+		return add_bits(v, missing_bits(v), path, text, size);
 	write_bits(missing_bits(v), bits);
 	return write_cure(text, size, "chmod u+%s %s", bits, path);
 }

@@ -16,6 +16,7 @@ struct verdict {
 	const char *reason;		  /* of a refusal without a rule; NULL: a rule refuses */
 	bool is_unknown;		  /* a map entry that is not visible may allow what is refused */
 	const struct subject *subject;
+	unsigned int accesses; /* 1 << IDM_ACCESS_*: a cure for a permission cures these refusals, too */
 };
 
 #define VERDICT_TEXT 512
@@ -29,7 +30,7 @@ const char *type_word(uint32_t mode);
 void write_bits(unsigned int bits, char text[4]);
 
 /* Judges the facts. Fills in result, reason and is_unknown. Returns 0, or -errno with the error. */
-*error.* / int fill_in_verdict(struct verdict *v, struct idm_error *err);
+int fill_in_verdict(struct verdict *v, struct idm_error *err);
 
 /* Writes why the access is refused. */
 void describe_refusal(const struct verdict *v, char *text, size_t size);

@@ -701,6 +701,43 @@ explain_inside()
 	inside chown 951:951 /mnt/dst/old
 }
 
+# all_cures UID OPTION... PATH: runs the cures in the order printed.
+all_cures()
+{
+	local cure
+
+	explain_as "$@" >cures || :
+	while read -r cure; do
+		sh -c "$cure"
+	done < <(sed -n 's/^  cure *//p' cures)
+}
+
+@test "the cures of one file together permit all" {
+	local access
+
+	reachable
+	touch src/file
+	chmod 700 src/file
+	mkdir -m 700 src/directory
+	all_cures 1033 --read --write --exec /mnt/src/file
+	run -0 explain_as 1033 --read --write --exec /mnt/src/file
+	as 1033 test -r /mnt/src/file -a -w /mnt/src/file -a -x /mnt/src/file
+	# Each one of them, too.
+	setfacl -b src/file
+	for access in --read --write; do
+		same "the cure of $access" 'setfacl -m u:1033:rw /mnt/src/file' \
+			"$(explain_as 1033 --read --write --json /mnt/src/file | jq -r ".[].steps[] | select(\"--\" + .access == \"$access\").cure")"
+	done
+	same 'the least one' 'setfacl -m u:1033:r /mnt/src/file' "$(explain_as 1033 --read --json /mnt/src/file | member cure)"
+	# The common accesses.
+	chmod 700 src/file
+	all_cures 1033 /mnt/src/file
+	run -0 explain_as 1033 --read --write --exec /mnt/src/file
+	all_cures 1033 /mnt/src/directory
+	run -0 explain_as 1033 --read --exec --create /mnt/src/directory
+	as 1033 touch /mnt/src/directory/new
+}
+
 @test "a file in a directory that the map leaves out is not removed: the owner is the directory's" {
 	mkdir -m 777 src/directory
 	touch src/directory/file
