@@ -104,6 +104,8 @@ static void print_process(struct request *request, const struct idm_explain_opti
 static const char *format_id(uint32_t id, char buf[16])
 {
 	snprintf(buf, 16, "%u", id);
+	if (is_hidden_id(id))
+		return "not visible";
 	return id == IDM_EXPLAIN_NO_ID ? "unmapped" : buf;
 }
 
@@ -122,8 +124,10 @@ static void print_acl(const struct idm_explain_inode *inode)
 {
 	for (size_t i = 0; i < inode->n_acl; i++) {
 		const struct idm_acl_entry *e = &inode->acl[i];
+		char id[16];
 
-		print_line("           %s:%u:%s%s%s", e->kind == IDM_UID ? "user" : "group", e->id,
+		print_line("           %s:%s:%s%s%s", e->kind == IDM_UID ? "user" : "group",
+			   e->id == IDM_EXPLAIN_NO_ID ? "unknown" : format_id(e->id, id),
 			   e->permissions & 4 ? "r" : "-", e->permissions & 2 ? "w" : "-",
 			   e->permissions & 1 ? "x" : "-");
 	}
@@ -187,7 +191,8 @@ static void print_unknown_owner(const struct verdict *v)
 
 	print_line("           inside: owner unmapped, since %s",
 		   lost ? "the mount does not map it" : "the user namespace has no number for it");
-	if (inode->uid != IDM_EXPLAIN_NO_ID && inode->gid != IDM_EXPLAIN_NO_ID)
+	if (inode->uid != IDM_EXPLAIN_NO_ID && inode->gid != IDM_EXPLAIN_NO_ID &&
+	    !is_hidden_id(inode->uid) && !is_hidden_id(inode->gid))
 		print_line(
 			"           with idmount mount -m u:%u:%u,g:%u:%u it would be that of the process",
 			inode->uid, v->facts.fsuid, inode->gid, v->facts.fsgid);

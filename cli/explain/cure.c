@@ -267,6 +267,9 @@ static bool change_permission(const struct verdict *v, char *text, size_t size)
 {
 	char path[VERDICT_TEXT], bits[4];
 
+	/* In the caller's user namespace no process can change such a file. */
+	if (is_hidden_id(refusing_inode(v)->uid))
+		return false;
 	if (!v->result.on_directory &&
 	    (v->result.uid == IDM_EXPLAIN_NO_ID || v->result.gid == IDM_EXPLAIN_NO_ID))
 		return change_map(v, text, size);

@@ -23,6 +23,12 @@ struct verdict {
 
 const char *access_word(enum idm_access access, bool is_directory);
 
+/*
+ * Whether the ID stands for those without a number in the caller's user namespace. In the initial one
+ * each ID has a number.
+ */
+bool is_hidden_id(uint32_t id);
+
 /* "regular file", for example. */
 const char *type_word(uint32_t mode);
 

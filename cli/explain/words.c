@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "lib/sys/capability.h"
 #include "verdict.h"
 
 const char *access_word(enum idm_access access, bool is_directory)
@@ -17,6 +18,11 @@ const char *access_word(enum idm_access access, bool is_directory)
 	};
 
 	return is_directory && access == IDM_ACCESS_EXECUTE ? "search" : words[access];
+}
+
+bool is_hidden_id(uint32_t id)
+{
+	return id == IDM_EXPLAIN_NO_ID - 1 && !idm_in_initial_userns();
 }
 
 const char *type_word(uint32_t mode)
@@ -90,8 +96,10 @@ static void append_permission(const struct verdict *v, char *text, size_t size)
 	append_class(v, text, size);
 	write_bits(v->result.missing, bits);
 	append(text, size, " lacks %s", bits);
-	if (!v->result.capable)
-		return;
+}
+
+static void append_useless_capability(const struct verdict *v, char *text, size_t size)
+{
 	if (is_unmapped(v))
 		append(text, size,
 		       "; capabilities do not count, since the mount does not map the owner "
@@ -178,6 +186,13 @@ static const char *rule_text(enum idm_access_rule rule)
 	return "a rule that this command does not know";
 }
 
+/* The rules that a capability overrides. The result names it. */
+static bool is_about_capability(enum idm_access_rule rule)
+{
+	return rule == IDM_RULE_PERMISSION || rule == IDM_RULE_STICKY || rule == IDM_RULE_NOT_OWNER ||
+	       rule == IDM_RULE_CHANGE_OWNER || rule == IDM_RULE_CHANGE_GROUP;
+}
+
 void describe_refusal(const struct verdict *v, char *text, size_t size)
 {
 	*text = '\0';
@@ -199,6 +214,8 @@ void describe_refusal(const struct verdict *v, char *text, size_t size)
 	default:
 		append(text, size, "%s", rule_text(v->result.rule));
 	}
+	if (v->result.capable && is_about_capability(v->result.rule))
+		append_useless_capability(v, text, size);
 	if (v->is_unknown)
 		append(text, size, ", unless a map entry that is not visible here does");
 }

@@ -9,6 +9,9 @@
 #include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
 
+/* An owner without a number in the caller's user namespace exists all the same: it is not unmapped. */
+#define HIDDEN_ID (IDM_EXPLAIN_NO_ID - 1)
+
 static int query_inode(int fd, struct statx *st)
 {
 	return idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
@@ -78,9 +81,7 @@ static uint32_t find_disk_id(const struct idm_process_facts *process,
 		return add_hidden_entry(mount->visible, kind, seen);
 	if (mount->map)
 		return IDM_EXPLAIN_NO_ID;
-	if (seen == overflow && (mount->mapped || !process->caller_is_initial))
-		return IDM_EXPLAIN_NO_ID;
-	return seen;
+	return seen == overflow && !process->caller_is_initial ? HIDDEN_ID : seen;
 }
 
 static void collect_owner(const struct idm_process_facts *process, const struct idm_mount_facts *mount,

@@ -747,3 +747,33 @@ all_cures()
 	run -1 idmount explain --unlink --json /mnt/dst/directory/file
 	same 'the reason' 'its directory: the mount does not map the owner 7 and the group 7' "$(member reason <<<"$output")"
 }
+
+@test "an owner that the caller's user namespace lacks, on a mount without a map" {
+	local lacks='since the user namespace of the process does not have the owner or group'
+
+	reachable
+	touch src/closed src/open
+	chmod 600 src/closed
+	chmod 666 src/open
+	setfacl -m u:200005:r src/closed
+	chown 200004:200004 src/closed src/open
+	start_container
+	run ! inside cat /mnt/src/closed
+	run -1 inside "$program" explain --read /mnt/src/closed
+	[[ $output == *"read     refused, EACCES: the mode of others lacks r; capabilities do not count, $lacks"* ]]
+	[[ $output == *'file     /mnt/src/closed: owner not visible, group not visible, '* ]]
+	[[ $output == *'user:unknown:r--'* && $output != *42949672* && $output != *cure* ]]
+	# The mount has no map, so the kernel writes the owner back.
+	inside dd if=/dev/null of=/mnt/src/open conv=notrunc status=none
+	run -0 inside "$program" explain --write /mnt/src/open
+	run ! inside chown 0 /mnt/src/open
+	[[ $output == *'Operation not permitted'* ]]
+	run -1 inside "$program" explain --chown 0 /mnt/src/open
+	[[ $output == *"chown    refused, EPERM: it requires CAP_CHOWN; capabilities do not count, $lacks"* ]]
+	run ! inside chown 5000 /mnt/src/open
+	[[ $output == *'Invalid argument'* ]]
+	run -1 inside "$program" explain --chown 5000 /mnt/src/open
+	[[ $output == *'chown    refused, EINVAL: the user namespace of the process does not have user 5000'* ]]
+	run -1 inside "$program" explain --chmod /mnt/src/open
+	[[ $output == *"chmod    refused, EPERM: the process does not own it; capabilities do not count, $lacks"* ]]
+}
