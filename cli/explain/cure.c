@@ -84,6 +84,11 @@ static bool change_file(const struct verdict *v, const char *program, char *text
 
 /* ---- mounts ---- */
 
+static const struct idm_explain_inode *refusing_inode(const struct verdict *v)
+{
+	return v->result.on_directory ? v->facts.directory : v->facts.inode;
+}
+
 static bool has_target(const struct verdict *v)
 {
 	return v->place->mount && *v->place->mount->target;
@@ -108,20 +113,47 @@ static bool add_free_pair(struct idm_map *map, unsigned int kind, uint32_t disk,
 	return disk != IDM_EXPLAIN_NO_ID && idm_map_add(map, kind, &entry, 1, NULL) == 0;
 }
 
-/* What the mount lacks becomes what the process is. A new file has the same ID on disk. */
-static bool add_entries(const struct verdict *v, struct idm_map *map)
+static bool lacks_id(const struct verdict *v, unsigned int kind, uint32_t disk)
+{
+	uint32_t seen;
+
+	return disk == IDM_EXPLAIN_NO_ID ||
+	       (v->facts.mount_map && idm_map_to_seen(v->facts.mount_map, kind, disk, &seen) < 0);
+}
+
+static bool is_refusing_inode_unmapped(const struct verdict *v)
+{
+	const struct idm_explain_inode *inode = refusing_inode(v);
+
+	return lacks_id(v, IDM_UID, inode->uid) || lacks_id(v, IDM_GID, inode->gid);
+}
+
+/* The owner becomes what the process is. If another owner is that already, it keeps its number. */
+static bool add_owner_pair(const struct verdict *v, struct idm_map *map, unsigned int kind,
+			   uint32_t disk, uint32_t own)
+{
+	return !lacks_id(v, kind, disk) || add_free_pair(map, kind, disk, own) ||
+	       add_free_pair(map, kind, disk, disk);
+}
+
+/* A new file has the same ID on disk. */
+static bool add_creator_pairs(const struct verdict *v, struct idm_map *map)
 {
 	const struct idm_explain_options *facts = &v->facts;
-	bool creates = v->result.rule == IDM_RULE_UNMAPPED_NEW_ID;
-	unsigned int kinds = creates ? v->result.kinds
-				     : (v->result.uid == IDM_EXPLAIN_NO_ID ? IDM_UID : 0U) |
-					       (v->result.gid == IDM_EXPLAIN_NO_ID ? IDM_GID : 0U);
+	unsigned int kinds = v->result.kinds;
 
-	if (kinds & IDM_UID &&
-	    !add_free_pair(map, IDM_UID, creates ? facts->fsuid : facts->inode->uid, facts->fsuid))
-		return false;
-	return !(kinds & IDM_GID) ||
-	       add_free_pair(map, IDM_GID, creates ? facts->fsgid : facts->inode->gid, facts->fsgid);
+	return (!(kinds & IDM_UID) || add_free_pair(map, IDM_UID, facts->fsuid, facts->fsuid)) &&
+	       (!(kinds & IDM_GID) || add_free_pair(map, IDM_GID, facts->fsgid, facts->fsgid));
+}
+
+static bool add_entries(const struct verdict *v, struct idm_map *map)
+{
+	const struct idm_explain_inode *inode = refusing_inode(v);
+
+	if (v->result.rule == IDM_RULE_UNMAPPED_NEW_ID)
+		return add_creator_pairs(v, map);
+	return add_owner_pair(v, map, IDM_UID, inode->uid, v->facts.fsuid) &&
+	       add_owner_pair(v, map, IDM_GID, inode->gid, v->facts.fsgid);
 }
 
 /* Whether the rule does not refuse the access with this map. */
@@ -131,7 +163,8 @@ static bool map_helps(const struct verdict *v, const struct idm_map *map)
 	struct idm_explain_result result = IDM_EXPLAIN_RESULT_INIT;
 
 	facts.mount_map = map;
-	return idm_explain(&facts, &result, NULL) == 0 && result.rule != v->result.rule;
+	return idm_explain(&facts, &result, NULL) == 0 &&
+	       (result.rule != v->result.rule || result.on_directory != v->result.on_directory);
 }
 
 static bool write_remap(const struct verdict *v, const struct idm_map *map, char *text, size_t size)
@@ -152,7 +185,7 @@ static bool change_map(const struct verdict *v, char *text, size_t size)
 	bool helps;
 
 	if (v->subject->pid || v->place->unseen & IDM_UNSEEN_MOUNT_MAP || !has_target(v) ||
-	    !v->facts.mount_map || v->result.on_directory || v->facts.access == IDM_ACCESS_CHOWN ||
+	    !v->facts.mount_map || v->facts.access == IDM_ACCESS_CHOWN ||
 	    idm_map_copy(v->facts.mount_map, &map) < 0)
 		return false;
 	helps = add_entries(v, map) && map_helps(v, map) && write_remap(v, map, text, size);
@@ -210,11 +243,6 @@ static unsigned int other_missing_bits(const struct verdict *v)
 
 /* ---- access control lists ---- */
 
-static const struct idm_explain_inode *refusing_inode(const struct verdict *v)
-{
-	return v->result.on_directory ? v->facts.directory : v->facts.inode;
-}
-
 static bool is_own_entry(const struct verdict *v, const struct idm_acl_entry *e)
 {
 	uint32_t seen = e->id;
@@ -270,8 +298,7 @@ static bool change_permission(const struct verdict *v, char *text, size_t size)
 	/* In the caller's user namespace no process can change such a file. */
 	if (is_hidden_id(refusing_inode(v)->uid))
 		return false;
-	if (!v->result.on_directory &&
-	    (v->result.uid == IDM_EXPLAIN_NO_ID || v->result.gid == IDM_EXPLAIN_NO_ID))
+	if (is_refusing_inode_unmapped(v))
 		return change_map(v, text, size);
 	if (!write_path(v, path, sizeof(path)))
 		return false;

@@ -777,3 +777,31 @@ all_cures()
 	run -1 inside "$program" explain --chmod /mnt/src/open
 	[[ $output == *"chmod    refused, EPERM: the process does not own it; capabilities do not count, $lacks"* ]]
 }
+
+@test "a directory that the map leaves out: cures by a larger map" {
+	local tries=0
+
+	reachable
+	mkdir -m 777 src/directory
+	touch src/directory/{file,other}
+	chown 7:7 src/directory
+	chown 1001:1001 src src/directory/*
+	noting idmount mount -m 1001:2001 src dst
+	# The creator and the directory.
+	while ! touch dst/directory/new; do
+		run -1 idmount explain --create --json /mnt/dst/directory
+		echo "cure: $(member cure <<<"$output")"
+		PATH=/mnt:$PATH sh -c "$(member cure <<<"$output")"
+		((++tries < 4))
+	done
+	run -0 idmount explain --create /mnt/dst/directory
+	same 'the directory' '7:7' "$(stat -c %u:%g dst/directory)"
+	idmount umount dst
+	noting idmount mount -m 1001:2001 src dst
+	cures 0 --unlink /mnt/dst/directory/other unlink /mnt/dst/directory/other
+	# On the way.
+	idmount umount dst
+	chmod 700 src/directory
+	noting idmount mount -m 1001:2001,0:0:1 src dst
+	cures 0 --read /mnt/dst/directory/file cat /mnt/dst/directory/file
+}
