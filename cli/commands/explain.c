@@ -185,17 +185,14 @@ static void show_layer(struct request *request, const struct verdict *v)
 /* stat(2) shows such an owner as the overflow ID, user nobody as a rule. */
 static void print_unknown_owner(const struct verdict *v)
 {
-	const struct idm_explain_inode *inode = v->facts.inode;
 	const struct idm_mount_info *mount = v->place->mount;
+	char text[2 * VERDICT_TEXT];
 	bool lost = v->result.uid == IDM_EXPLAIN_NO_ID && mount && mount->map_state != IDM_MAP_NONE;
 
 	print_line("           inside: owner unmapped, since %s",
 		   lost ? "the mount does not map it" : "the user namespace has no number for it");
-	if (inode->uid != IDM_EXPLAIN_NO_ID && inode->gid != IDM_EXPLAIN_NO_ID &&
-	    !is_hidden_id(inode->uid) && !is_hidden_id(inode->gid))
-		print_line(
-			"           with idmount mount -m u:%u:%u,g:%u:%u it would be that of the process",
-			inode->uid, v->facts.fsuid, inode->gid, v->facts.fsgid);
+	if (describe_owner_map(v, text, sizeof(text)))
+		print_line("           to own it: %s", text);
 }
 
 /* As stat(2) shows it to the process, too. */

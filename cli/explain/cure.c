@@ -334,3 +334,47 @@ bool describe_cure(const struct verdict *v, char *text, size_t size)
 		return false;
 	}
 }
+
+/* ---- owners that have no number inside ---- */
+
+/* Where the engine mounts it. The path of a mount in another mount namespace can have another beginning.
+ */
+static const char *find_destination(const struct verdict *v)
+{
+	const char *target = has_target(v) ? v->place->mount->target : "";
+	size_t n = strlen(target);
+
+	if (n < 2 || strncmp(v->path, target, n) != 0 || !strchr("/", v->path[n]) ||
+	    strchr(target, '\''))
+		return "DEST";
+	return target + 1;
+}
+
+static bool write_engine_option(const struct verdict *v, char *text, size_t size)
+{
+	const struct idm_explain_options *facts = &v->facts;
+	uint32_t uid, gid;
+
+	if (idm_map_to_disk(facts->userns_map, IDM_UID, facts->fsuid, &uid) < 0 ||
+	    idm_map_to_disk(facts->userns_map, IDM_GID, facts->fsgid, &gid) < 0)
+		return false;
+	return write_cure(text, size,
+			  "restart the container with --annotation "
+			  "'io.idmount.map/%s=idmap=uids=@%u-%u-1;gids=@%u-%u-1'",
+			  find_destination(v), facts->inode->uid, uid, facts->inode->gid, gid);
+}
+
+bool describe_owner_map(const struct verdict *v, char *text, size_t size)
+{
+	const struct idm_explain_inode *inode = v->facts.inode;
+	char path[VERDICT_TEXT];
+
+	if (inode->uid == IDM_EXPLAIN_NO_ID || inode->gid == IDM_EXPLAIN_NO_ID ||
+	    is_hidden_id(inode->uid) || is_hidden_id(inode->gid) || !v->facts.userns_map)
+		return false;
+	if (v->subject->pid)
+		return write_engine_option(v, text, size);
+	return quote_word(v->path, path, sizeof(path)) &&
+	       write_cure(text, size, "as root: idmount mount -m u:%u:%u,g:%u:%u %s %s", inode->uid,
+			  v->facts.fsuid, inode->gid, v->facts.fsgid, path, path);
+}

@@ -48,6 +48,12 @@ void describe_refusal(const struct verdict *v, char *text, size_t size);
  */
 bool describe_cure(const struct verdict *v, char *text, size_t size);
 
+/*
+ * Writes how the file gets the process as its owner, by a map of its mount: a command or, for a
+ * container, an option of its engine. False: an ID is not known.
+ */
+bool describe_owner_map(const struct verdict *v, char *text, size_t size);
+
 /* The length of the path of the directory that the last name is in. 0: the working directory. */
 size_t parent_length(const char *path);
 

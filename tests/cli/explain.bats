@@ -228,8 +228,15 @@ cures_inside()
 	run ! inside cat /mnt/src/file
 	run -1 idmount explain --pid "$pid" --read --write /mnt/src/file
 	[[ $output == *'inside: owner unmapped, since the user namespace has no number for it'* ]]
-	[[ $output == *'with idmount mount -m u:1000:'* ]]
 	[[ $output == *'refused, EACCES: the mode of others lacks r'* ]]
+	run -1 idmount explain --pid "$pid" --user 0:0 --write /mnt/src/file
+	[[ $output == *"to own it: restart the container with --annotation 'io.idmount.map/"*"=idmap=uids=@1000-0-1;gids=@1000-0-1'"* ]]
+	run -1 idmount explain --userns "$pid" --user 0:0 --write /mnt/src/file
+	[[ $output == *'to own it: as root: idmount mount -m u:1000:'*' /mnt/src/file /mnt/src/file'* ]]
+	cure=$(sed -n 's/^ *to own it: as root: //p' <<<"$output")
+	PATH=${IDMOUNT%/*}:$PATH sh -c "$cure"
+	run -0 idmount explain --userns "$pid" --user 0:0 --write /mnt/src/file
+	idmount umount src/file
 	cure=$(idmount explain --pid "$pid" --read --json /mnt/src/file | member cure)
 	[[ $cure == "setfacl -m u:"*":r /proc/$pid/root/mnt/src/file" ]]
 	sh -c "$cure"
