@@ -106,6 +106,16 @@ hooked()
 	does_not_start '' hooked runc --annotation io.kubernetes.pod.namespace=team-a -v /mnt/vol:/vol --
 }
 
+# podman 5 does not copy the annotations of an image: the container starts, and nothing was asked for.
+refused_by_old_podman()
+{
+	if [[ $(podman --version) == *' 4.3.'* ]]; then
+		does_not_start '' "$@"
+	else
+		run -0 "$@" true
+	fi
+}
+
 # crun opens the file of such an annotation as root, for the output of hooks.
 @test "the author of an image cannot write words into files of the host" {
 	printf 'FROM %s\nVOLUME ["/$(id>pwn2)", "/vol"]\n' "$IMAGE" >Containerfile
@@ -113,11 +123,11 @@ hooked()
 		--annotation 'io.idmount.map/$(id>pwn2)=1000:x' --file Containerfile vol
 	IMAGE=evil:1
 	cgroups=(--cgroups=disabled)
-	does_not_start '' hooked crun --
+	refused_by_old_podman hooked crun --
 	same 'what the file has' '' "$(cat x.sh || true)"
 	rm -f x.sh
 	podman_options=(--runtime idmount-over-crun)
-	does_not_start '' box --
+	refused_by_old_podman box --
 	[[ ! -e x.sh ]]
 }
 
