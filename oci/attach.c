@@ -786,17 +786,17 @@ static int prepare_placings(struct placing *placings, const struct preparation *
 
 int idm_oci_attach(const struct idm_oci *oci, pid_t pid, const char *bundle, struct idm_error *err)
 {
-	AUTO_FREE struct placing *placings = calloc(oci->n + 1, sizeof(*placings));
 	AUTO_CLOSE int proc = idm_procfs_root(err);
+	AUTO_FREE struct placing *placings = proc < 0 ? NULL : calloc(oci->n + 1, sizeof(*placings));
 	struct container c;
 	const struct preparation all = { .oci = oci, .container = &c, .proc = proc };
 	size_t n = 0;
 	int r;
 
-	if (!placings)
-		return idm_fail_errno(err, -ENOMEM, step_attach, NULL);
 	if (proc < 0)
 		return proc;
+	if (!placings)
+		return idm_fail_errno(err, -ENOMEM, step_attach, NULL);
 	r = open_container(&c, oci, pid, bundle, err);
 	if (r == 0)
 		r = prepare_placings(placings, &all, &n, err);

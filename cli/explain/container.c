@@ -229,9 +229,11 @@ static int ask_engines(const char *id, struct found *found)
 
 static int check_container_pid(const char *id, const struct found *found)
 {
-	if (!found->engine)
-		return report_failure(
-			"--container: %s: none of podman, docker, runc, crun and ctr knows it", id);
+	if (!found->engine) {
+		report_failure("--container: %s: none of podman, docker, runc, crun and ctr knows it",
+			       id);
+		return FAILED;
+	}
 	if (!found->pid || found->pid > INT32_MAX)
 		return report_failure("--container: %s: not running, says %s", id,
 				      found->engine->argv[0]);

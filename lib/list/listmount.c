@@ -37,7 +37,7 @@ static ssize_t find_ids(struct idm_statmount_reader *r, uint64_t top, uint64_t *
 	do {
 		uint64_t *longer = reallocarray(*ids, n + IDS_AT_ONCE, sizeof(*longer));
 
-		if (!longer) /* those before are the caller's to free */
+		if (!longer) /* analyzer: those before are the caller's to free */
 			return -ENOMEM;
 		*ids = longer;
 		more = idm_sys_listmount(&req, longer + n, IDS_AT_ONCE);

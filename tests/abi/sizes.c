@@ -145,11 +145,12 @@ TEST(explain)
 	assert_at(struct idm_explain_info, path, 8);
 	assert_at(struct idm_explain_info, facts, 16);
 	assert_at(struct idm_explain_info, mount, 24);
-	assert_at(struct idm_explain_info, file_capabilities, 32);
-	assert_at(struct idm_explain_info, file_capabilities_root, 40);
-	assert_at(struct idm_explain_info, unseen, 44);
-	assert_at(struct idm_explain_info, fd, 48);
-	assert_at(struct idm_explain_info, is_last, 52);
+	assert_at(struct idm_explain_info, bounding_set, 32);
+	assert_at(struct idm_explain_info, file_capabilities, 40);
+	assert_at(struct idm_explain_info, file_capabilities_root, 48);
+	assert_at(struct idm_explain_info, unseen, 52);
+	assert_at(struct idm_explain_info, fd, 56);
+	assert_at(struct idm_explain_info, is_last, 60);
 	assert_int_equal(sizeof(struct idm_acl_entry), 12);
 }
 
