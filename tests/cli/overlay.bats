@@ -220,8 +220,9 @@ hint: create it first, or ask for it (--mkdir)" idmount overlay --dry-run -L l1:
 		idmount overlay --dry-run --mkdir -L l1 -U up -W work new
 	same 'what is there' "$before" "$(state)"
 	ln -s dst link
-	fails 1 "$idmount_overlay link: open target: Too many levels of symbolic links" \
-		idmount overlay --dry-run -L l1:l2 -U up -W work link
+	# The rest of the message is the C library's.
+	run -1 --separate-stderr idmount overlay --dry-run -L l1:l2 -U up -W work link
+	[[ $stderr == "$idmount_overlay link: open target: "*ymbolic\ link* ]]
 	mkdir fixed
 	mount -t tmpfs -o ro fixed fixed
 	fails 1 "$idmount_overlay fixed: write directory: Read-only file system" overlay --dry-run -U fixed -W work
