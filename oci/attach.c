@@ -30,6 +30,7 @@
 #include "lib/rootfs/assemble.h"
 #include "lib/sys/capability.h"
 #include "lib/sys/fail-errno.h"
+#include "lib/sys/file-type.h"
 #include "lib/sys/procfs.h"
 #include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
@@ -608,13 +609,6 @@ static int exchange_file(const struct attachment *a, const struct placing *p)
 	return r == 0 && unbindable ? idm_plan_entry_propagate(&p->step, copy) : r;
 }
 
-static bool is_directory(int fd)
-{
-	struct stat st;
-
-	return idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH) == 0 && S_ISDIR(st.st_mode);
-}
-
 /*
  * Removes the runtime's unmapped mount, which a container with CAP_SYS_ADMIN could uncover. It stays
  * below the tree before Linux 6.8, and on a shared mount.
@@ -622,11 +616,12 @@ static bool is_directory(int fd)
 static int replace_runtime_mount(struct attachment *a, const struct placing *p)
 {
 	struct mount_name name;
+	mode_t type;
 
 	if (is_hidden(a, p) || is_on_shared_mount(p->place) || !name_mount(a, p->place, &name))
 		return 0;
 	a->answer.doing = REPLACING;
-	if (!is_directory(p->tree))
+	if (idm_file_type(p->tree, &type) < 0 || !S_ISDIR(type))
 		return exchange_file(a, p);
 	return park_tree(a, p) ? exchange_mounts(a, p, p->tree) : 0;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Where the text of a map comes from: itself, a user namespace, or the subordinate IDs of a user. */
 #include <errno.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,13 +16,6 @@
 #include "nss.h"
 
 static const enum idm_error_step step_parse = IDM_STEP_PARSE_MAP;
-
-static bool is_namespace_file(int fd)
-{
-	struct statfs fs;
-
-	return idm_sys_fstatfs(fd, &fs) == 0 && fs.f_type == NSFS_MAGIC;
-}
 
 /* Opens again, to read, the file behind an O_PATH descriptor. */
 static int open_found_userns(int found, const char *path, struct idm_error *err)
@@ -49,7 +41,7 @@ static int open_userns_path(const char *path, struct idm_error *err)
 
 	if (found < 0)
 		return idm_fail_errno(err, found, IDM_STEP_OPEN_USERNS, path);
-	if (!is_namespace_file(found))
+	if (!idm_is_namespace(found))
 		return idm_fail(err, -EINVAL, IDM_STEP_READ_USERNS, path,
 				"the file is not a user namespace");
 	return open_found_userns(found, path, err);

@@ -333,7 +333,6 @@ static int open_namespace_link(int process, const char *name, int flags)
 {
 	AUTO_CLOSE int link = idm_sys_openat2(process, name, O_PATH | O_NOFOLLOW, 0, INSIDE), fd = -1;
 	unsigned long inode = 0;
-	struct statfs fs;
 	struct stat st;
 	int r = link < 0 ? link : read_namespace_inode(link, &inode);
 
@@ -342,8 +341,8 @@ static int open_namespace_link(int process, const char *name, int flags)
 	fd = idm_sys_openat(process, name, flags, 0);
 	if (fd < 0)
 		return fd;
-	if (idm_sys_fstatfs(fd, &fs) < 0 || fs.f_type != NSFS_MAGIC ||
-	    idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH) < 0 || st.st_ino != inode)
+	if (!idm_is_namespace(fd) || idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH) < 0 ||
+	    st.st_ino != inode)
 		return -EXDEV;
 	return idm_steal_fd(&fd);
 }

@@ -85,13 +85,19 @@ bool idm_is_same_inode(int a, int b)
 	       x.st_ino == y.st_ino;
 }
 
-bool idm_is_initial_userns(int fd)
+bool idm_is_namespace(int fd)
 {
 	struct statfs fs;
+
+	return idm_sys_fstatfs(fd, &fs) == 0 && fs.f_type == NSFS_MAGIC;
+}
+
+bool idm_is_initial_userns(int fd)
+{
 	struct stat st;
 
-	return idm_sys_fstatfs(fd, &fs) == 0 && fs.f_type == NSFS_MAGIC &&
-	       idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH) == 0 && st.st_ino == IDM_INITIAL_USERNS_INODE;
+	return idm_is_namespace(fd) && idm_sys_fstatat(fd, "", &st, AT_EMPTY_PATH) == 0 &&
+	       st.st_ino == IDM_INITIAL_USERNS_INODE;
 }
 
 int idm_sys_fstatfs(int fd, struct statfs *st)

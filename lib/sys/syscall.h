@@ -176,6 +176,8 @@ int idm_mount_id(int dirfd, const char *path, uint64_t *id, bool *unique);
 /* The short ID, as in mountinfo. A later mount can get the same one. FUSE does not refuse this. */
 int idm_short_mount_id(int fd, uint64_t *id);
 bool idm_is_same_inode(int a, int b);
+/* Whether it is a file of a namespace, of any kind. */
+bool idm_is_namespace(int fd);
 /* The inode number of the initial user namespace's file; a number that the kernel promises to keep. */
 #define IDM_INITIAL_USERNS_INODE 0xEFFFFFFDU
 /* False for any other file. */
