@@ -142,17 +142,25 @@ int out_of_memory(void)
 	return report_failure("out of memory");
 }
 
+static void report_remark(const char *label, const char *format, va_list args)
+	__attribute__((format(printf, 2, 0)));
+
+static void report_remark(const char *label, const char *format, va_list args)
+{
+	char *line = one_line(format, args);
+
+	fflush(stdout);
+	fprintf(stderr, "%s: %s%s\n", prefix_, label, line ? line : "out of memory");
+	free(line);
+}
+
 void report_note(const char *format, ...)
 {
 	va_list args;
-	char *line;
 
 	va_start(args, format);
-	line = one_line(format, args);
+	report_remark("note: ", format, args);
 	va_end(args);
-	fflush(stdout);
-	fprintf(stderr, "%s: note: %s\n", prefix_, line ? line : "out of memory");
-	free(line);
 }
 
 void report_steps(void)
@@ -167,16 +175,12 @@ void report_steps(void)
 void report_step(const char *format, ...)
 {
 	va_list args;
-	char *line;
 
 	if (!steps_)
 		return;
 	va_start(args, format);
-	line = one_line(format, args);
+	report_remark("", format, args);
 	va_end(args);
-	fflush(stdout);
-	fprintf(stderr, "%s: %s\n", prefix_, line ? line : "out of memory");
-	free(line);
 }
 
 struct path_step {
