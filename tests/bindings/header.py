@@ -51,6 +51,23 @@ def needless(names, left_out):
     return [f"left out, but not in the header: {left}" for left in left_out if not fnmatch.filter(names, left)]
 
 
+GROWTH = (
+    ("int idm_list(", "int idm_list_more(int a);\nint idm_list(", "idm_list_more"),
+    ("#define IDM_LIST_UNMAPPED", "#define IDM_LIST_MORE 0x8U\n#define IDM_LIST_UNMAPPED", "IDM_LIST_MORE"),
+    ("\tIDM_STEP_EXPLAIN,", "\tIDM_STEP_EXPLAIN,\n\tIDM_STEP_MORE,", "IDM_STEP_MORE"),
+    ("int idm_list(", "int idm_gone(", "idm_list"),
+)
+
+
+def check_growth(faults_of, more=()):
+    """Changes the header in several ways, (old, new, name). faults_of() has to name each."""
+    text = read_header()
+    for old, new, fault in (*GROWTH, *more):
+        assert old in text
+        faults = faults_of(Header(text.replace(old, new, 1)))
+        assert any(fault in line for line in faults), (fault, faults)
+
+
 @contextlib.contextmanager
 def installed():
     """Installs the build in a new directory. Yields that of the header, that of the library, and the whole."""
