@@ -14,6 +14,7 @@
 #include "lib/spec/oci-mappings.h"
 #include "lib/spec/read.h"
 #include "oci/config-rewrite.h"
+#include "oci/hook-output.h"
 #include "oci/oci.h"
 #include "plans.h"
 
@@ -176,6 +177,9 @@ static void strip_annotations(struct json_object *whole)
 			if (strncmp(key, IDM_OCI_ANNOTATION, strlen(IDM_OCI_ANNOTATION)) == 0)
 				json_object_object_del(annotations, key);
 		}
+		/* check_outputs() looks at these. */
+		json_object_object_del(annotations, OCI_HOOK_STDOUT);
+		json_object_object_del(annotations, OCI_HOOK_STDERR);
 	}
 	remove_empty(whole, "annotations");
 }
@@ -227,6 +231,27 @@ static void check_hook(const struct json_object *whole)
 	CHECK(found);
 }
 
+static void check_output(const struct json_object *annotations, const char *key)
+{
+	struct json_object *file;
+
+	if (!json_object_object_get_ex(annotations, key, &file))
+		return;
+	CHECK(json_object_is_type(file, json_type_string));
+	CHECK(is_output_of_runtime(json_object_get_string(file)));
+}
+
+/* No file that an image names is opened by crun for the output of hooks. */
+static void check_outputs(const struct json_object *whole)
+{
+	struct json_object *annotations;
+
+	if (!json_object_object_get_ex(whole, "annotations", &annotations))
+		return;
+	check_output(annotations, OCI_HOOK_STDOUT);
+	check_output(annotations, OCI_HOOK_STDERR);
+}
+
 static struct json_object *strip(struct json_object *whole)
 {
 	strip_mounts(whole);
@@ -240,6 +265,7 @@ static void check_rest(const char *text, size_t size, const char *ready, size_t 
 	struct json_object *before = parse(text, size), *after = parse(ready, n);
 
 	check_hook(after);
+	check_outputs(after);
 	CHECK(json_object_equal(strip(before), strip(after)));
 	json_object_put(before);
 	json_object_put(after);
