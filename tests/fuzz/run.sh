@@ -24,11 +24,11 @@ done
 place=$(mktemp -d)
 cd "$place" || exit
 
-# fail WHAT: ends it, with the end of what the program has said.
+# fail WHAT: ends it, with the end of what the program has said, but for its lines of progress.
 fail()
 {
   echo "not ok 1 - $name: $1"
-  tail -n 60 "$log" | sed 's/^/# /'
+  grep -v '^#[0-9]' "$log" | tail -n 60 | sed 's/^/# /'
   cd /
   rm -rf "$place"
   exit 1
