@@ -77,7 +77,7 @@ if [ -z "$smoke" ] && awk '{ exit !($1 > 0.5) }' /proc/loadavg; then
   echo "run.sh: this machine has other work (load $(cut -d' ' -f1 /proc/loadavg)): the ratios are those of a busy one" >&2
 fi
 started=$SECONDS
-for program in userns threads mount overlay storm plan through reaper constant pure service rootless-files; do
+for program in userns threads mount overlay storm plan through reaper children constant userns-map pure service rootless-files; do
   "$build/bench/$program"
 done
 for script in mount memory list run-true oci-start chown rootless; do

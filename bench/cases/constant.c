@@ -1,32 +1,34 @@
 // SPDX-License-Identifier: MIT
 /*
- * Calls beside themselves in a process that has much memory: those that no other benchmark measures so.
- * Overlays: overlay.c, plans: plan.c, starts: reaper.c, user namespaces: userns.c. Then the two ways to
- * the map of a user namespace: by a process in it, and by a mount with it.
+ * Calls beside themselves in a process that has much memory, and on a host with 10,000 mounts: those
+ * that no other benchmark measures so. Overlays: overlay.c, plans: plan.c, processes: children.c, user
+ * namespaces: userns.c, the listing: list.c, the commands: run-true.sh.
  */
 #include <fcntl.h>
-#include <sched.h>
-#include <stdint.h>
+#include <stdio.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "bench/lib/measure.h"
+#include "bench/lib/mount-calls.h"
 #include "bench/lib/overlay-ways.h"
 #include "bench/lib/userns-ways.h"
 #include "bench/lib/workers.h"
 
 #define SOURCE PLACE "/source"
 #define TARGET PLACE "/target"
+#define BELOW TARGET "/below"
 #define MAPPED PLACE "/mapped"
+#define USER "root"
 
-static int userns, mapped;
+static int userns;
 static struct idm_error err;
 
-static void attach_mapped(const char *target)
+/* ---- mounts ---- */
+
+static void attach_mapped(int by, const char *target)
 {
-	int tree = check_idm(idm_tree_open(AT_FDCWD, SOURCE, userns, NULL, &err), &err);
+	int tree = check_idm(idm_tree_open(AT_FDCWD, SOURCE, by, NULL, &err), &err);
 
 	check_idm(idm_tree_attach(tree, AT_FDCWD, target, NULL, &err), &err);
 	close(tree);
@@ -34,19 +36,83 @@ static void attach_mapped(const char *target)
 
 static void mount_and_unmount(void)
 {
-	attach_mapped(TARGET);
+	int by = userns_ours();
+
+	attach_mapped(by, TARGET);
 	check_idm(idm_umount(AT_FDCWD, TARGET, 0, &err), &err);
+	close(by);
 }
 
 static void unmount_by_descriptor(void)
 {
 	int mount;
 
-	attach_mapped(TARGET);
+	attach_mapped(userns, TARGET);
 	mount = (int)check(open(TARGET, O_PATH | O_CLOEXEC), TARGET);
 	check_idm(idm_umount_fd(mount, IDM_UMOUNT_LAZY, &err), &err);
 	close(mount);
 }
+
+static void attach_two(void)
+{
+	attach_mapped(userns, TARGET);
+	attach_mapped(userns, BELOW);
+}
+
+static void unmount_all_below(void)
+{
+	check_idm(idm_umount(AT_FDCWD, TARGET, IDM_UMOUNT_RECURSIVE, &err), &err);
+}
+
+static void open_staging(void)
+{
+	close(check_idm(idm_staging_open(0, &err), &err));
+}
+
+/* ---- the same by bare calls, nothing checked ---- */
+
+static void bare_attach(int by)
+{
+	int tree = clone_mapped(SOURCE, by);
+
+	check(move_mount(tree, "", AT_FDCWD, TARGET, MOVE_MOUNT_F_EMPTY_PATH), "move_mount");
+	close(tree);
+}
+
+static void bare_mount_and_unmount(void)
+{
+	int by = userns_bare();
+
+	bare_attach(by);
+	check(umount2(TARGET, 0), "umount2");
+	close(by);
+}
+
+static void bare_detach(void)
+{
+	bare_attach(userns);
+	check(umount2(TARGET, MNT_DETACH), "umount2");
+}
+
+/* The kernel looks at each mount for the list. */
+static void bare_unmount_two(void)
+{
+	uint64_t below[8];
+
+	call_listmount(find_mount_id(AT_FDCWD, TARGET), below, COUNT(below));
+	check(umount2(BELOW, 0), "umount2");
+	check(umount2(TARGET, 0), "umount2");
+}
+
+static void bare_check(void)
+{
+	int by = userns_bare();
+
+	close(clone_mapped(SOURCE, by));
+	close(by);
+}
+
+/* ---- maps ---- */
 
 static void read_map(int (*add)(struct idm_map *map, int fd, struct idm_error *err), int fd)
 {
@@ -62,49 +128,13 @@ static void read_map_of_userns(void)
 	read_map(idm_map_add_userns, userns);
 }
 
-#ifndef SYS_statmount
-#define SYS_statmount 457 /* Linux 6.8 */
-#endif
-#define STATX_UNIQUE_ID 0x4000U /* STATX_MNT_ID_UNIQUE, Linux 6.8 */
-#define BOTH_MAPS 0x6000U	/* STATMOUNT_MNT_UIDMAP, STATMOUNT_MNT_GIDMAP, Linux 6.15 */
-
-struct mapped_tree {
-	int staging, tree;
-	uint64_t id;
-	uint64_t answer[128]; /* a struct statmount, and its strings */
-};
-
-/* In a child. statmount(2) reports a mount of its mount namespace only, so the tree is attached there.
- */
-static int ask_mapped_tree(void *data)
-{
-	struct mapped_tree *t = data;
-	uint64_t request[4] = { sizeof(request), t->id, BOTH_MAPS };
-
-	check(setns(t->staging, CLONE_NEWNS), "setns");
-	check(move_mount(t->tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH), "attach");
-	check(syscall(SYS_statmount, request, t->answer, sizeof(t->answer), 0), "statmount");
-	check(fchdir(t->tree), "fchdir");
-	check(umount2(".", MNT_DETACH), "umount");
-	return 0;
-}
-
-/* The least of calls: no copy of the staging namespace, and nothing checked or parsed. */
-static void read_map_by_mount(void)
-{
-	struct mapped_tree t = { .staging = kept_staging() };
-	struct statx st;
-
-	t.tree = clone_mapped(SOURCE, userns);
-	check(statx(t.tree, "", AT_EMPTY_PATH, STATX_UNIQUE_ID, &st), "statx");
-	t.id = st.stx_mnt_id;
-	run_sharing(ask_mapped_tree, &t);
-	check((t.answer[1] & BOTH_MAPS) == BOTH_MAPS ? 0 : -1, "the map of the tree");
-	close(t.tree);
-}
-
+/* Of the process's own mount namespace. */
 static void read_map_of_mount(void)
 {
+	static int mapped = -1;
+
+	if (mapped < 0)
+		mapped = (int)check(open(MAPPED, O_PATH | O_CLOEXEC), MAPPED);
 	read_map(idm_map_add_mount, mapped);
 }
 
@@ -117,16 +147,29 @@ static void read_map_of_process(void)
 	idm_map_free(map);
 }
 
+static int add_subid(void)
+{
+	struct idm_map *map;
+	int r;
+
+	check(idm_map_new(&map), "map");
+	r = idm_map_add_subid(map, USER, &err);
+	idm_map_free(map);
+	return r;
+}
+
+static void read_subid(void)
+{
+	check_idm(add_subid(), &err);
+}
+
+/* ---- what there is ---- */
+
 static void check_directory(void)
 {
 	struct idm_check_result result = IDM_CHECK_RESULT_INIT;
 
 	check_idm(idm_check_path(AT_FDCWD, SOURCE, 0, &result, NULL, &err), &err);
-}
-
-static void open_staging(void)
-{
-	close(check_idm(idm_staging_open(0, &err), &err));
 }
 
 static int ignore_feature(const struct idm_feature_info *feature, void *data)
@@ -158,51 +201,104 @@ static void list_path(void)
 	check_idm(idm_list_path(AT_FDCWD, MAPPED, 0, ignore_mount, NULL, &err), &err);
 }
 
-static void measure_maps(void)
+static int explain_place(const struct idm_explain_info *place, void *data)
 {
-	static struct measured m;
-	const struct way ways[] = {
-		{ .name = "by a delegate", .go = read_map_of_userns, .times = times(8) },
-		{ .name = "bare statmount of a mapped tree",
-		  .go = read_map_by_mount,
-		  .times = times(8),
-		  .absent = !is_kernel_since(6, 15) },
-	};
-	const struct row row = { .question = "map of a user namespace, by a delegate",
-				 .ours = 0,
-				 .yardstick = 1,
-				 .lower_bound = NO_WAY };
+	struct idm_explain_result result = IDM_EXPLAIN_RESULT_INIT;
 
-	measure(&m, ways, COUNT(ways), rounds(101));
-	report(&m, &row);
+	(void)data;
+	return idm_explain(place->facts, &result, NULL);
 }
 
-int main(void)
+static void explain_path(void)
+{
+	check_idm(idm_explain_path(getpid(), MAPPED, 0, explain_place, NULL, &err), &err);
+}
+
+/* ---- the tables ---- */
+
+static void measure_memory_of_calls(void)
 {
 	const struct way ways[] = {
-		{ .name = "mapped mount and unmount", .go = mount_and_unmount, .times = times(20) },
+		{ .name = "mapped mount and unmount", .go = mount_and_unmount, .times = times(8) },
 		{ .name = "mapped mount, unmount by descriptor",
 		  .go = unmount_by_descriptor,
+		  .times = times(8) },
+		{ .name = "unmounting of two mounts",
+		  .prepare = attach_two,
+		  .go = unmount_all_below,
 		  .times = times(8) },
 		{ .name = "map of a user namespace", .go = read_map_of_userns, .times = times(8) },
 		{ .name = "map of a process", .go = read_map_of_process, .times = times(20) },
 		{ .name = "map of a mount", .go = read_map_of_mount, .times = times(20) },
+		{ .name = "subordinate IDs of a user",
+		  .go = read_subid,
+		  .times = times(8),
+		  .absent = add_subid() < 0 },
 		{ .name = "staging namespace", .go = open_staging, .times = times(4) },
 		{ .name = "features of the kernel", .go = try_features, .times = times(2) },
 		{ .name = "check of a path", .go = check_directory, .times = times(8) },
+		{ .name = "access to a path", .go = explain_path, .times = times(8) },
 		{ .name = "list of mounts", .go = list_mounts, .times = times(8) },
 		{ .name = "mount of a path", .go = list_path, .times = times(20) },
 	};
 
+	measure_memory(ways, COUNT(ways), rounds(41));
+}
+
+static void measure_mounts_of_calls(void)
+{
+	void (*const mapped)(void) = userns_has_bare() ? bare_mount_and_unmount : NULL;
+	void (*const checked)(void) = userns_has_bare() ? bare_check : NULL;
+	const struct grown_host hosts[] = {
+		{ .way = { .name = "user namespace, mapped mount and unmount", .go = mount_and_unmount },
+		  .bare = mapped },
+		{ .way = { .name = "mapped mount, unmount by descriptor", .go = unmount_by_descriptor },
+		  .bare = bare_detach },
+		{ .way = { .name = "unmounting of two mounts",
+			   .prepare = attach_two,
+			   .go = unmount_all_below },
+		  .bare = is_kernel_since(6, 8) ? bare_unmount_two : NULL },
+		{ .way = { .name = "map of a user namespace", .go = read_map_of_userns } },
+		{ .way = { .name = "map of a process", .go = read_map_of_process } },
+		{ .way = { .name = "map of a mount", .go = read_map_of_mount } },
+		{ .way = { .name = "features of the kernel", .go = try_features } },
+		{ .way = { .name = "check of a path", .go = check_directory }, .bare = checked },
+		{ .way = { .name = "access to a path", .go = explain_path } },
+		{ .way = { .name = "mount of a path", .go = list_path } },
+	};
+	struct grown_host all[COUNT(hosts)];
+
+	for (size_t i = 0; i < COUNT(hosts); i++) {
+		all[i] = hosts[i];
+		all[i].way.times = times(8);
+		all[i].at_most = 1.2;
+	}
+	measure_mounts(all, COUNT(all), rounds(41));
+}
+
+/* With one range, whatever the machine has. */
+static void give_subid(const char *file, const char *path)
+{
+	int fd = (int)check(open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0644), file);
+
+	check(dprintf(fd, USER ":200000:65536\n"), file);
+	close(fd);
+	if (access(path, F_OK) == 0)
+		check(mount(file, path, NULL, MS_BIND, NULL), path);
+}
+
+int main(void)
+{
 	userns_begin();
 	userns = userns_ours();
 	enter_place();
-	mkdir_all(SOURCE);
+	mkdir_all(SOURCE "/below");
 	mkdir_all(TARGET);
 	mkdir_all(MAPPED);
-	attach_mapped(MAPPED);
-	mapped = (int)check(open(MAPPED, O_PATH | O_CLOEXEC), MAPPED);
-	measure_memory(ways, COUNT(ways), rounds(41));
-	measure_maps();
+	give_subid(PLACE "/subuid", "/etc/subuid");
+	give_subid(PLACE "/subgid", "/etc/subgid");
+	attach_mapped(userns, MAPPED);
+	measure_memory_of_calls();
+	measure_mounts_of_calls();
 	return 0;
 }

@@ -15,14 +15,8 @@
 #include <unistd.h>
 
 #include "bench/lib/measure.h"
+#include "bench/lib/mount-calls.h"
 #include "bench/lib/userns-ways.h"
-
-#ifndef SYS_statmount
-#define SYS_statmount 457 /* Linux 6.8 */
-#endif
-#ifndef SYS_listmount
-#define SYS_listmount 458
-#endif
 
 #define FEW 1000
 #define MANY 10000
@@ -98,36 +92,21 @@ static void read_mountinfo(void)
 	close(fd);
 }
 
-struct request {
-	uint32_t size, spare;
-	uint64_t id, param;
-};
-
 static uint64_t ids[MANY + MAPPED + 1000];
-
-static size_t bare_listmount(void)
-{
-	struct request request = { .size = 24, .id = UINT64_MAX };
-
-	return (size_t)check(syscall(SYS_listmount, &request, ids, COUNT(ids), 0), "listmount");
-}
 
 static void listmount_alone(void)
 {
-	bare_listmount();
+	call_listmount(ALL_MOUNTS, ids, COUNT(ids));
 }
 
 /* The attributes of each, which alone tell whether it is mapped. */
 static void bare(void)
 {
 	static char answer[512];
-	size_t n = bare_listmount();
+	size_t n = call_listmount(ALL_MOUNTS, ids, COUNT(ids));
 
-	for (size_t i = 0; i < n; i++) {
-		struct request request = { .size = 24, .id = ids[i], .param = 2 /* MNT_BASIC */ };
-
-		syscall(SYS_statmount, &request, answer, sizeof(answer), 0);
-	}
+	for (size_t i = 0; i < n; i++)
+		call_statmount(ids[i], 2 /* MNT_BASIC */, answer, sizeof(answer));
 }
 
 static char *command;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "bench/lib/measure.h"
+#include "bench/lib/mount-calls.h"
 #include "bench/lib/workers.h"
 
 #define MOUNTS 30
@@ -63,12 +64,21 @@ static void recorded(void)
 	apply(IDM_PLAN_APPLY_DETACHED, JOURNAL);
 }
 
-static void undone(void)
+static void undo(void)
 {
 	struct idm_error err;
 
-	recorded();
 	check_idm(idm_plan_undo(JOURNAL, 0, &err), &err);
+}
+
+/* Detached, and gone when the descriptor is closed. */
+static void opened(void)
+{
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
+	struct idm_error err;
+
+	o.flags = IDM_PLAN_APPLY_DETACHED;
+	close(check_idm(idm_plan_open(plan, &o, &err), &err));
 }
 
 static void in_namespace(void)
@@ -196,6 +206,26 @@ static void bare_in_staging(void)
 	check(waitpid(pid, NULL, 0), "waitpid");
 }
 
+/* ---- those of an undo: one list of the mounts below, and each by its name ---- */
+
+static void bare_undo(void)
+{
+	static char text[1 << 16];
+	static uint64_t below[2 * MOUNTS];
+	int journal = (int)check(open(JOURNAL, O_RDONLY | O_CLOEXEC), JOURNAL);
+	char target[64];
+
+	check(read(journal, text, sizeof(text)), JOURNAL);
+	call_listmount(find_mount_id(AT_FDCWD, TARGET), below, COUNT(below));
+	for (int i = MOUNTS - 1; i > 0; i--) {
+		snprintf(target, sizeof(target), TARGET "/%d", i);
+		check(umount2(target, UMOUNT_NOFOLLOW), target);
+	}
+	check(umount2(TARGET, UMOUNT_NOFOLLOW), TARGET);
+	check(unlink(JOURNAL), JOURNAL);
+	close(journal);
+}
+
 /* ---- the table ---- */
 
 static void take_away(void)
@@ -291,11 +321,19 @@ static void measure_bind(void)
 			   .times = times(4) },
 		  .bare = bare_in_staging,
 		  .at_most = 1.2 },
+		{ .way = { .name = "undo of a plan of 30 mounts",
+			   .prepare = recorded,
+			   .go = undo,
+			   .times = times(4),
+			   .absent = !is_kernel_since(6, 15) },
+		  .bare = bare_undo,
+		  .at_most = 1.2 },
 	};
 	struct way ways[] = {
 		{ .name = "plan of 30 mounts", .go = detached, .undo = take_away },
 		{ .name = "plan of 30 mounts, with a journal", .go = recorded, .undo = take_away },
-		{ .name = "plan of 30 mounts, with a journal, and its undo", .go = undone },
+		{ .name = "undo of a plan of 30 mounts", .prepare = recorded, .go = undo },
+		{ .name = "plan of 30 mounts, opened and closed", .go = opened },
 		{ .name = "plan of 30 mounts, in a namespace", .go = in_namespace, .undo = take_away },
 		{ .name = "plan of 30 mounts, in a namespace, with a journal",
 		  .go = recorded_in_namespace,
@@ -304,7 +342,7 @@ static void measure_bind(void)
 
 	for (size_t w = 0; w < COUNT(ways); w++) {
 		ways[w].times = times(4);
-		ways[w].absent = w < 3 && !is_kernel_since(6, 15);
+		ways[w].absent = w < 4 && !is_kernel_since(6, 15);
 	}
 	kind = &kinds[1];
 	make_plan();

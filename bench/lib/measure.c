@@ -121,7 +121,7 @@ double now(void)
 	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
-static double without_undo(const struct way *way, int n)
+static double measure_at_once(const struct way *way, int n)
 {
 	double start = now();
 
@@ -130,13 +130,16 @@ static double without_undo(const struct way *way, int n)
 	return now() - start;
 }
 
-static double with_undo(const struct way *way, int n)
+static double measure_one_by_one(const struct way *way, int n)
 {
 	double sum = 0;
 
 	for (int i = 0; i < n; i++) {
-		sum += without_undo(way, 1);
-		way->undo();
+		if (way->prepare)
+			way->prepare();
+		sum += measure_at_once(way, 1);
+		if (way->undo)
+			way->undo();
 	}
 	return sum;
 }
@@ -149,7 +152,7 @@ double measure_once(const struct way *way)
 		return 0;
 	if (way->sample)
 		return way->sample(way);
-	return (way->undo ? with_undo(way, n) : without_undo(way, n)) / n;
+	return (way->prepare || way->undo ? measure_one_by_one(way, n) : measure_at_once(way, n)) / n;
 }
 
 struct team {

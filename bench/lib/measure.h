@@ -47,6 +47,7 @@ int times(int n);  /* in a round: n, or few */
 
 struct way {
 	const char *name;
+	void (*prepare)(void);			 /* before each time, not measured; or NULL */
 	void (*go)(void);			 /* once */
 	void (*undo)(void);			 /* after each time, not measured; or NULL */
 	int times;				 /* in a round; 0: once */

@@ -59,15 +59,23 @@ measures()
 }
 
 @test "plan" {
-	measures 28 "$BENCH/plan"
+	measures 31 "$BENCH/plan"
 }
 
 @test "reaper" {
-	measures 17 "$BENCH/reaper"
+	measures 3 "$BENCH/reaper"
+}
+
+@test "children" {
+	measures 20 "$BENCH/children"
 }
 
 @test "constant" {
-	measures 21 "$BENCH/constant"
+	measures 36 "$BENCH/constant"
+}
+
+@test "userns-map" {
+	measures 1 "$BENCH/userns-map"
 }
 
 @test "service" {
