@@ -76,6 +76,8 @@ fi
 if [ -z "$smoke" ] && awk '{ exit !($1 > 0.5) }' /proc/loadavg; then
   echo "run.sh: this machine has other work (load $(cut -d' ' -f1 /proc/loadavg)): the ratios are those of a busy one" >&2
 fi
+# oci-start.sh needs it, and skips two lines without it.
+[ -n "$smoke" ] || "$here/lib/static-program.sh" "$build" >/dev/null || true
 started=$SECONDS
 for program in userns threads mount overlay storm plan through reaper children constant userns-map pure service rootless-files; do
   "$build/bench/$program"

@@ -219,7 +219,9 @@ static void explain_path(void)
 static void measure_memory_of_calls(void)
 {
 	const struct way ways[] = {
-		{ .name = "mapped mount and unmount", .go = mount_and_unmount, .times = times(8) },
+		{ .name = "user namespace, mapped mount and unmount",
+		  .go = mount_and_unmount,
+		  .times = times(8) },
 		{ .name = "mapped mount, unmount by descriptor",
 		  .go = unmount_by_descriptor,
 		  .times = times(8) },

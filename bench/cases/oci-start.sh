@@ -13,7 +13,7 @@ many='the same, 50 at once, added to all'
 pod='create and start of a pod with a mapped volume, added'
 static_one='runc run with a mapped volume, static program, added'
 static_pod='create and start of a pod, static program, added'
-source=$(realpath "$(dirname "$0")/../..")
+benches=$(realpath "$(dirname "$0")/..")
 for program in runc jq busybox; do
   if ! has "$program"; then
     for question in "$one" "$many" "$pod" "$static_one" "$static_pod"; do
@@ -92,15 +92,13 @@ measure_pod() {
     @ 'a hook and a front that do nothing' ./start-pod hook ./bare-front
 }
 
-# The program of docs/engines.md, "A static program". To see that everything works, the other one is enough.
-build_static() {
+# To see that everything works, the other program is enough.
+static_program() {
   if [ "${IDM_BENCH_SMOKE:-}" = 1 ]; then
-    mkdir static && ln -s "$idmount" static/idmount
-    return
+    echo "$idmount"
+  else
+    "$benches/lib/static-program.sh" "$build"
   fi
-  "$source/scripts/musl.sh" musl &&
-    CC=musl-gcc meson setup static "$source" --native-file musl/musl.ini -Dstatic=true -Dtests=false --buildtype=minsize &&
-    ninja -C static idmount
 }
 
 measure_one "$one" ./idmount-oci-runtime
@@ -113,9 +111,9 @@ measure_one "$one" ./idmount-oci-runtime
 
 measure_pod "$pod" ./idmount-oci-runtime
 
-if build_static >static.log 2>&1; then
+if program=$(static_program); then
   mkdir links
-  ln -s ../static/idmount links/idmount-oci-runtime
+  ln -s "$program" links/idmount-oci-runtime
   measure_one "$static_one" ./links/idmount-oci-runtime
   measure_pod "$static_pod" ./links/idmount-oci-runtime
 else
