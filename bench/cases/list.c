@@ -142,7 +142,7 @@ static void measure_all(struct measured *m)
 		[MOUNTINFO] = { .name = "reading mountinfo", .go = read_mountinfo, .times = 5 },
 	};
 
-	measure(m, ways, WAYS, rounds(21));
+	measure(m, ways, WAYS, rounds(11));
 }
 
 /* ---- how much more many take than few ---- */

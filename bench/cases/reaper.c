@@ -241,7 +241,7 @@ static void compare(const char *question, pid_t (*start)(int *pidfd), double at_
 				 .at_most = at_most };
 	static struct measured m;
 
-	measure(&m, ways, COUNT(ways), rounds(9));
+	measure(&m, ways, COUNT(ways), rounds(5));
 	report(&m, &row);
 }
 

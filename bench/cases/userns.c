@@ -137,7 +137,7 @@ static void measure_sizes(struct measured *m)
 
 	prepare_tasks(tasks);
 	start_workers(sizes, n_sizes);
-	measure_tasks(m, ways, tasks, n_sizes * KINDS, rounds(41));
+	measure_tasks(m, ways, tasks, n_sizes * KINDS, rounds(31));
 	stop_workers(sizes, n_sizes);
 }
 
