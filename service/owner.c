@@ -49,12 +49,11 @@ static bool parse_subuid_line(char *text, struct line *line)
 	       read_subid_number(&numbers, '\n', &line->count);
 }
 
-/* The first line that `accepts`. A longer line is not accepted. */
+/* The next line that `accepts`. A longer line is not accepted. */
 static bool find_subuid_line(FILE *subuid, char *text, size_t size, struct line *line,
 			     bool (*accepts)(const struct line *line, const void *data),
 			     const void *data)
 {
-	rewind(subuid);
 	while (fgets(text, (int)size, subuid))
 		if (parse_subuid_line(text, line) && accepts(line, data))
 			return true;
@@ -93,7 +92,10 @@ uint32_t find_subordinate_owner(FILE *subuid, FILE *passwd, uint32_t id)
 	uint64_t number;
 	uint32_t uid;
 
-	if (!subuid || !find_subuid_line(subuid, text, sizeof(text), &line, has_id, &id))
+	if (!subuid)
+		return id;
+	rewind(subuid);
+	if (!find_subuid_line(subuid, text, sizeof(text), &line, has_id, &id))
 		return id;
 	name = line.name;
 	if (find_user(passwd, line.name, &uid))
@@ -101,6 +103,7 @@ uint32_t find_subordinate_owner(FILE *subuid, FILE *passwd, uint32_t id)
 	number = strtoull(name, &name, 10); /* the format has uids, too */
 	if (!*name && number < UINT32_MAX)
 		return (uint32_t)number;
+	rewind(subuid);
 	if (find_subuid_line(subuid, again, sizeof(again), &first, is_line_of, line.name))
 		return (uint32_t)first.start;
 	return id;

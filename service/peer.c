@@ -46,15 +46,9 @@ int get_peer_pidfd(int connection)
 
 int find_peer(int connection, struct peer *peer, struct idm_service_reply *reply)
 {
-	socklen_t size = sizeof(peer->connected);
-
-	if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer->connected, &size) < 0)
-		return refuse_request(reply, -errno, "SO_PEERCRED: %s", strerror(errno));
 	if (peer->connected.pid <= 0)
 		return refuse_request(reply, -EPERM,
 				      "the service cannot see the caller's PID namespace");
-	peer->image_size = 0;
-	peer->process = -1;
 	peer->pidfd = get_peer_pidfd(connection);
 	peer->is_by_number = peer->pidfd == -ENOPROTOOPT;
 	if (peer->is_by_number)
@@ -200,45 +194,56 @@ static int is_in_userns(int pidfd, uint64_t userns)
 
 /* ---- the program that it executes ---- */
 
-/* Another program than at the first look. */
+/* Another program than at the look. */
 #define OTHER_PROGRAM (-ESTALE)
 
+/* The kernel returns as much of it as there is space for, in one read. */
 static ssize_t read_image(int process, char *image)
 {
 	AUTO_CLOSE int fd = idm_procfs_openat(process, "auxv", O_RDONLY);
-	ssize_t n = fd < 0 ? fd : idm_read_all(fd, image, IMAGE_SIZE);
+	ssize_t n = fd < 0 ? fd : idm_sys_read(fd, image, IMAGE_SIZE);
 
 	if (n == 0) /* it exits */
 		return -ESRCH;
 	return n == IMAGE_SIZE ? -EFBIG : n;
 }
 
+static int note_image(struct peer *peer)
+{
+	ssize_t n = read_image(peer->process, peer->image);
+
+	peer->image_size = n < 0 ? 0 : (size_t)n;
+	return n < 0 ? (int)n : 0;
+}
+
 /*
  * The auxiliary vector has addresses of the program's stack and of its parts, which execve(2) chooses at
  * random. No other process knows those of a setuid program.
  */
-static int compare_image(struct peer *peer, int process)
+static int compare_image(const struct peer *peer)
 {
 	char image[IMAGE_SIZE];
-	ssize_t n = read_image(process, image);
+	ssize_t n = read_image(peer->process, image);
 
 	if (n < 0)
 		return (int)n;
-	if (peer->image_size == 0) {
-		memcpy(peer->image, image, (size_t)n);
-		peer->image_size = (size_t)n;
-	}
 	return peer->image_size == (size_t)n && memcmp(peer->image, image, (size_t)n) == 0
 		       ? 0
 		       : OTHER_PROGRAM;
 }
 
-/* ---- one look ---- */
+/* ---- the look, and the check that what it found holds ---- */
 
-static int read_unchanging_facts(int process, struct look *look)
+/*
+ * The maps are final, and so is the setgroups file: the kernel creates no user namespace below one that
+ * lacks a map of its creator's IDs.
+ */
+static int read_facts(int process, struct look *look)
 {
-	int r = read_setgroups(process, look);
+	int r = read_status(process, look);
 
+	if (r == 0)
+		r = read_setgroups(process, look);
 	if (r == 0)
 		r = idm_map_new(&look->map);
 	if (r == 0)
@@ -247,37 +252,15 @@ static int read_unchanging_facts(int process, struct look *look)
 	return r;
 }
 
-/*
- * A second look needs less. A map that was written never changes, nor does the setgroups file from then
- * on. A caller without a map has been refused.
- */
-static int read_facts(int process, struct look *look)
+static int look_in_procfs(struct peer *peer, uint64_t parent, struct look *look)
 {
-	int r = read_status(process, look);
+	int r = is_in_userns(peer->pidfd, parent);
 
-	return r < 0 || look->map ? r : read_unchanging_facts(process, look);
-}
-
-/*
- * A process leaves a user namespace only for one below it, and never comes back. So one that is in it
- * before and after the reading was in it all the time: its capabilities are those in this namespace. A
- * second look begins after the end of the first.
- */
-static int look_in_procfs(struct peer *peer, int process, uint64_t parent, struct look *look)
-{
-	int r = look->map ? 1 : is_in_userns(peer->pidfd, parent);
-
+	look->facts.is_in_parent = r > 0;
 	if (r <= 0)
 		return r;
-	r = compare_image(peer, process);
-	if (r == 0)
-		r = read_facts(process, look);
-	if (r == 0)
-		r = compare_image(peer, process);
-	if (r == 0)
-		r = is_in_userns(peer->pidfd, parent);
-	look->facts.is_in_parent = r > 0;
-	return r < 0 ? r : 0;
+	r = note_image(peer);
+	return r < 0 ? r : read_facts(peer->process, look);
 }
 
 /*
@@ -286,31 +269,51 @@ static int look_in_procfs(struct peer *peer, int process, uint64_t parent, struc
  */
 static int look_at_process(struct peer *peer, uint64_t parent, struct look *look)
 {
-	int r = peer->process = peer->process < 0 ? open_process(peer->pidfd) : peer->process;
+	int r = peer->process = open_process(peer->pidfd);
 
 	if (r >= 0)
-		r = look_in_procfs(peer, peer->process, parent, look);
+		r = look_in_procfs(peer, parent, look);
 	return idm_pidfd_is_reaped(peer->pidfd) ? -ESRCH : r;
+}
+
+static int refuse_look(int code, struct idm_service_reply *reply)
+{
+	if (code == -ESRCH)
+		return refuse_gone(reply);
+	if (code == OTHER_PROGRAM)
+		return refuse_request(reply, -EPERM, "the caller executed a program after its request");
+	if (code == -EFBIG)
+		return refuse_request(reply, code, "the caller has too many groups");
+	return refuse_request(reply, code, "look at the caller in /proc: %s", strerror(-code));
 }
 
 int look_at_peer(struct peer *peer, uint64_t parent, struct look *look, struct idm_service_reply *reply)
 {
-	int r;
+	int r = look_at_process(peer, parent, look);
 
-	look->facts.is_in_parent = false;
-	r = look_at_process(peer, parent, look);
-	if (r == -ESRCH)
-		return refuse_gone(reply);
-	if (r == OTHER_PROGRAM)
-		return refuse_request(reply, -EPERM, "the caller executed a program after its request");
-	if (r == -EFBIG)
-		return refuse_request(reply, r, "the caller has too many groups");
 	if (r < 0)
-		return refuse_request(reply, r, "look at the caller in /proc: %s", strerror(-r));
+		return refuse_look(r, reply);
 	if (peer->is_by_number && look->facts.is_in_parent && look->pid_namespaces != 1)
 		return refuse_request(
 			reply, -EPERM,
 			"a caller in a PID namespace is not supported by this kernel (needs "
 			"Linux 6.5)");
 	return 0;
+}
+
+/*
+ * A process leaves a user namespace only for one below it, and never comes back. So one that was in it
+ * before the look, and is now, was in it all the time. The same holds for the program.
+ */
+int confirm_look(const struct peer *peer, uint64_t parent, struct look *look,
+		 struct idm_service_reply *reply)
+{
+	int r = compare_image(peer);
+
+	if (r == 0)
+		r = is_in_userns(peer->pidfd, parent);
+	look->facts.is_in_parent = r > 0;
+	if (idm_pidfd_is_reaped(peer->pidfd))
+		r = -ESRCH;
+	return r < 0 ? refuse_look(r, reply) : 0;
 }

@@ -11,12 +11,11 @@
 #define IMAGE_SIZE 2048
 
 struct peer {
-	/* Made by the kernel when the client connected. */
-	struct ucred connected;
+	struct ucred connected; /* SO_PEERCRED: made by the kernel when the client connected */
 	int pidfd;
-	int process;		/* its directory in /proc, from the first look on; -1: not open yet */
+	int process;		/* its directory in /proc, from the look on */
 	bool is_by_number;	/* the number is not proven to be the client's yet: before Linux 6.5 */
-	char image[IMAGE_SIZE]; /* what the first look found: the program that it executes */
+	char image[IMAGE_SIZE]; /* what the look found: the program that it executes */
 	size_t image_size;
 };
 
@@ -56,15 +55,20 @@ int prepare_procfs(void);
  */
 int open_process(int pidfd);
 
-/* Finds the process at the other end of a connection. */
+/* Finds the process at the other end of a connection. `connected` is known already. */
 int find_peer(int connection, struct peer *peer, struct idm_service_reply *reply);
 
 /*
- * Looks at the process. `parent` is the inode number of a user namespace that the caller of this
- * function has open. Everything in *look was true at one moment after the beginning of the call, or the
- * process was not in that namespace. A process that has executed a program since the first look is
- * refused. *look is all zeros at the first look, and as the first left it at the second.
+ * Looks at the process, once. `parent` is the inode number of a user namespace that the caller of this
+ * function has open. *look is all zeros before. What it has is true if confirm_look() returns 0.
  */
 int look_at_peer(struct peer *peer, uint64_t parent, struct look *look, struct idm_service_reply *reply);
+
+/*
+ * Refuses a process that has exited or executed a program since before the look read anything else.
+ * Notes in *look whether it was in the user namespace all the time.
+ */
+int confirm_look(const struct peer *peer, uint64_t parent, struct look *look,
+		 struct idm_service_reply *reply);
 
 #endif

@@ -66,11 +66,13 @@ struct slot {
 };
 
 struct server {
+	pid_t pid;
 	int listener, signals;
 	bool any_directory;
 	bool stopping;
 	int64_t paused_until;
 	unsigned int most_parked; /* of a user */
+	unsigned int unwatched;	  /* children that exit without a signal */
 	struct slot slots[SLOTS];
 	size_t used; /* slots up to the last one that is not free */
 	struct share_table table;
@@ -284,10 +286,10 @@ static bool park_connections(struct server *s, const struct slot *first)
 static void close_unwatched(struct server *s, const struct slot *slot)
 {
 	struct share *share = slot->share;
-	pid_t service = getpid(), child = start_child(s, slot, UNWATCHED);
+	pid_t child = start_child(s, slot, UNWATCHED);
 
 	if (child == 0)
-		await_kill(service);
+		await_kill(s->pid);
 	if (child < 0) {
 		s->paused_until = get_milliseconds() + PAUSE_MS;
 		return;
@@ -295,22 +297,23 @@ static void close_unwatched(struct server *s, const struct slot *slot)
 	release_all_of_user(s, share, NULL);
 	close_parked(share);
 	kill(child, SIGKILL); /* a child that was not waited for */
+	s->unwatched++;
 }
 
-static void reap_unwatched(void)
+static void reap_unwatched(struct server *s)
 {
-	while (waitpid(-1, NULL, WNOHANG | __WCLONE) > 0)
-		;
+	while (s->unwatched > 0 && waitpid(-1, NULL, WNOHANG | __WCLONE) > 0)
+		s->unwatched--;
 }
 
 /* The child closes all that its user has left after this process, by its exit. */
 static void close_by_child(struct server *s, struct slot *slot)
 {
-	pid_t service = getpid(), child = start_child(s, slot, WATCHED);
+	pid_t child = start_child(s, slot, WATCHED);
 	int pidfd;
 
 	if (child == 0)
-		await_kill(service);
+		await_kill(s->pid);
 	pidfd = child < 0 ? -1 : idm_sys_pidfd_open(child);
 	if (pidfd >= 0) {
 		slot->child = child;
@@ -423,26 +426,26 @@ static void accept_some(struct server *s)
 enum { MAPPED, REFUSED };
 
 /* It exits with the service. */
-static void run_worker(struct server *s, const struct slot *own, pid_t service)
+static void run_worker(struct server *s, const struct slot *own)
 {
 	setpgid(0, 0);
-	close(s->listener);
-	close(s->signals);
+	close(s->listener); /* a worker that cannot exit would keep it */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() == service)
-		_exit(serve_client(own->fd, s->any_directory, own->quiet) == 0 ? MAPPED : REFUSED);
+	if (getppid() == s->pid)
+		_exit(serve_client(own->fd, &own->client, s->any_directory, own->quiet) == 0 ? MAPPED
+											     : REFUSED);
 	_exit(REFUSED);
 }
 
 static void start_worker(struct server *s, struct slot *slot)
 {
-	pid_t service = getpid(), worker;
+	pid_t worker;
 	int pidfd;
 
 	slot->quiet = is_log_full(slot->share, get_milliseconds());
 	worker = start_child(s, slot, WATCHED);
 	if (worker == 0)
-		run_worker(s, slot, service);
+		run_worker(s, slot);
 	pidfd = worker < 0 ? -1 : idm_sys_pidfd_open(worker);
 	if (pidfd < 0) {
 		if (worker > 0 && kill(worker, SIGKILL) == 0) /* a child that was not waited for */
@@ -710,7 +713,7 @@ static int handle_events(struct server *s)
 		accept_some(s);
 	start_workers(s);
 	close_connections(s);
-	reap_unwatched();
+	reap_unwatched(s);
 	return 0;
 }
 
@@ -732,6 +735,7 @@ int serve(int listener, bool any_directory)
 	static struct server s;
 	int r = 0;
 
+	s.pid = getpid();
 	s.listener = listener;
 	s.any_directory = any_directory;
 	s.most_parked = get_most_parked();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The order is: cheap facts first, then the map, then the proof, then the system call. Between the proof
- * and the call nothing but one more look at the client happens.
+ * and the call the service only confirms that the look at the client still holds.
  */
 #include "worker.h"
 
@@ -21,8 +21,7 @@ struct exchange {
 	bool any_directory;
 	struct peer peer;
 	struct message message;
-	int parent; /* of the handed user namespace */
-	uint64_t parent_inode;
+	uint64_t parent_inode; /* of the parent of the handed user namespace, which is open */
 	struct tree_facts tree;
 	struct idm_map *map; /* of the handed user namespace */
 	struct challenge_id uid, gid;
@@ -60,18 +59,14 @@ static int receive_request(struct exchange *x)
 	return r < 0 ? r : check_sender(x);
 }
 
-static int look_at_caller(struct exchange *x)
-{
-	int r = look_at_peer(&x->peer, x->parent_inode, &x->look, &x->reply);
-
-	return r < 0 ? r : judge_caller(&x->look.facts, &x->reply);
-}
-
 static int judge_userns(struct exchange *x)
 {
-	x->parent = open_parent_userns(x->message.fds[USERNS], &x->parent_inode, &x->reply);
+	int r = open_parent_userns(x->message.fds[USERNS], &x->parent_inode, &x->reply);
+
 	x->look.facts.parent_is_initial = x->parent_inode == IDM_INITIAL_USERNS_INODE;
-	return x->parent < 0 ? x->parent : look_at_caller(x);
+	if (r >= 0)
+		r = look_at_peer(&x->peer, x->parent_inode, &x->look, &x->reply);
+	return r < 0 ? r : judge_caller(&x->look.facts, &x->reply);
 }
 
 static int judge_handed(struct exchange *x)
@@ -158,8 +153,8 @@ static int demand_proof(struct exchange *x)
 		r = receive_proof(x);
 	if (r < 0)
 		return r;
-	r = look_at_caller(x);
-	return r < 0 ? r : judge_map(x->map, &x->look.facts, &x->reply);
+	r = confirm_look(&x->peer, x->parent_inode, &x->look, &x->reply);
+	return r < 0 ? r : judge_caller(&x->look.facts, &x->reply);
 }
 
 /* ---- the whole ---- */
@@ -194,12 +189,13 @@ static int carry_out(struct exchange *x)
  * The process exits after this, which releases everything. That can take as long as a file of the
  * client's cannot be closed. The client sees the end of the connection before.
  */
-int serve_client(int connection, bool any_directory, bool quiet)
+int serve_client(int connection, const struct ucred *client, bool any_directory, bool quiet)
 {
 	static _Alignas(4096) struct exchange x; /* most of it in one page */
 	int r;
 
 	x.connection = connection;
+	x.peer.connected = *client;
 	x.any_directory = any_directory;
 	if (idm_map_new(&x.map) < 0)
 		r = refuse_request(&x.reply, -ENOMEM, "out of memory");

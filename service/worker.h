@@ -4,11 +4,12 @@
 #define IDM_SERVICE_WORKER_H
 
 #include <stdbool.h>
+#include <sys/socket.h>
 
 /*
- * Serves the client at the other end of a connection. It waits as long as that does. `quiet`: it logs no
- * refusal. Returns 0, or the -errno of a refusal.
+ * Serves the client at the other end of a connection. It waits as long as that does. `client` is what
+ * SO_PEERCRED returned. `quiet`: it logs no refusal. Returns 0, or the -errno of a refusal.
  */
-int serve_client(int connection, bool any_directory, bool quiet);
+int serve_client(int connection, const struct ucred *client, bool any_directory, bool quiet);
 
 #endif

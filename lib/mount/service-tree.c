@@ -10,6 +10,7 @@
 #include "service-tree.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
@@ -22,9 +23,18 @@
 
 static const enum idm_error_step step_ask = IDM_STEP_ASK_SERVICE;
 
+/* Before Linux 6.11 only procfs has it. */
+static int open_own_userns(void)
+{
+	AUTO_CLOSE int self = idm_sys_pidfd_open(getpid());
+	int userns = self < 0 ? self : idm_sys_ioctl(self, IDM_PIDFD_GET_USER_NAMESPACE, NULL);
+
+	return userns < 0 ? idm_procfs_open_self("ns/user", step_ask, NULL) : userns;
+}
+
 bool idm_service_can_help(void)
 {
-	AUTO_CLOSE int own = idm_procfs_open_self("ns/user", step_ask, NULL);
+	AUTO_CLOSE int own = open_own_userns();
 
 	return own < 0 || !idm_is_initial_userns(own);
 }

@@ -208,6 +208,44 @@ TEST(own_user_namespace_is_refused)
 	service_stop(&service);
 }
 
+/* ---- the maps of the parent ---- */
+
+static void assert_nothing_below(void)
+{
+	assert_int_equal(unshare(CLONE_NEWUSER), -1);
+	assert_int_equal(errno, EPERM);
+}
+
+static void write_own(const char *name, const char *text)
+{
+	AUTO_CLOSE int fd = (int)must(open(name, O_WRONLY | O_CLOEXEC));
+
+	must(write(fd, text, strlen(text)));
+}
+
+static void write_maps_first(void *unused)
+{
+	AUTO_CLOSE int setgroups = -1;
+
+	(void)unused;
+	must(unshare(CLONE_NEWUSER));
+	assert_nothing_below();
+	write_own("/proc/self/uid_map", "1500 1500 1\n");
+	assert_nothing_below();
+	setgroups = (int)must(open("/proc/self/setgroups", O_WRONLY | O_CLOEXEC));
+	must(write(setgroups, "deny", 4));
+	write_own("/proc/self/gid_map", "1500 1500 1\n");
+	assert_int_equal(pwrite(setgroups, "allow", 5, 0), -1);
+	must(unshare(CLONE_NEWUSER));
+}
+
+/* So the service needs to read them once. */
+TEST(parent_of_a_namespace_has_its_maps)
+{
+	enter_with_data();
+	as_client((struct identity){ .uid = USER, .gid = USER }, write_maps_first, NULL);
+}
+
 /* ---- a user namespace that another user has made below the client's ---- */
 
 #define MAKER 5
