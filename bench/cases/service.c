@@ -6,7 +6,8 @@
  * see that the directory is mapped.
  *
  * The lower bound is a service that exchanges two messages, reads one file about the client and judges
- * nothing, in one process. Beside it is the same with a child for each request.
+ * nothing, in one process. Beside it are services that make the system calls of one more part of the
+ * proof each, by bare calls. The last one makes all.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -23,8 +24,6 @@
 
 #define DIRECTORY PLACE "/directory"
 #define SOCKET PLACE "/socket"
-#define FORKING PLACE "/forking"
-#define BARE PLACE "/bare"
 #define CHANGING_MAP "200000:0:1,1500:1:1,200001:2:998"
 #define KEEPING_MAP "1500:0:1,200000:1:999"
 
@@ -83,14 +82,47 @@ static void open_barely(const char *socket_path)
 	close(tree);
 }
 
-static void open_by_forking_service(void)
-{
-	open_barely(FORKING);
-}
+/* From the least to all of the proof. */
+static const struct {
+	const char *socket;
+	struct bare_kind kind;
+} bare_services[] = {
+	{ PLACE "/bare", { 0 } },
+	{ PLACE "/challenges", { .challenges = true } },
+	{ PLACE "/looks", { .challenges = true, .looks = true } },
+	{ PLACE "/reads", { .challenges = true, .looks = true, .reads_handed = true } },
+	{ PLACE "/proof", { .challenges = true, .looks = true, .reads_handed = true, .forks = true } },
+	{ PLACE "/forks", { .forks = true } },
+};
 
 static void open_by_bare_service(void)
 {
-	open_barely(BARE);
+	open_barely(bare_services[0].socket);
+}
+
+static void open_with_challenge(void)
+{
+	open_barely(bare_services[1].socket);
+}
+
+static void open_with_looks(void)
+{
+	open_barely(bare_services[2].socket);
+}
+
+static void open_with_handed_map(void)
+{
+	open_barely(bare_services[3].socket);
+}
+
+static void open_with_all_of_the_proof(void)
+{
+	open_barely(bare_services[4].socket);
+}
+
+static void open_by_forking_service(void)
+{
+	open_barely(bare_services[5].socket);
 }
 
 /* ---- the client ---- */
@@ -126,18 +158,32 @@ static void follow_orders(void *unused)
 	}
 }
 
-enum { OURS, ROOT, FORKING_ONE, BARE_ONE, SAME_OWNER };
+enum { OURS, ROOT, BARE, CHALLENGING, LOOKING, READING, PROVEN, FORKING, SAME_OWNER };
 
 #define BY_SERVICE "a mapped tree by idmountd"
+#define BARELY BY_SERVICE ", bare calls"
 
 static const struct row rows[] = {
-	{ .question = BY_SERVICE,
-	  .ours = OURS,
+	{ .question = BY_SERVICE, .ours = OURS, .yardstick = ROOT, .lower_bound = PROVEN, .at_most = 3 },
+	{ .question = BY_SERVICE, .ours = OURS, .yardstick = PROVEN, .lower_bound = NO_WAY },
+	{ .question = BARELY ": no proof", .ours = BARE, .yardstick = ROOT, .lower_bound = NO_WAY },
+	{ .question = BARELY ": + challenge",
+	  .ours = CHALLENGING,
 	  .yardstick = ROOT,
-	  .lower_bound = BARE_ONE,
-	  .at_most = 3 },
-	{ .question = BY_SERVICE, .ours = OURS, .yardstick = FORKING_ONE, .lower_bound = NO_WAY },
-	{ .question = BY_SERVICE, .ours = OURS, .yardstick = BARE_ONE, .lower_bound = NO_WAY },
+	  .lower_bound = NO_WAY },
+	{ .question = BARELY ": + two looks",
+	  .ours = LOOKING,
+	  .yardstick = ROOT,
+	  .lower_bound = NO_WAY },
+	{ .question = BARELY ": + handed map",
+	  .ours = READING,
+	  .yardstick = ROOT,
+	  .lower_bound = NO_WAY },
+	{ .question = BARELY ": + a process", .ours = PROVEN, .yardstick = ROOT, .lower_bound = NO_WAY },
+	{ .question = BARELY ": a process alone",
+	  .ours = FORKING,
+	  .yardstick = ROOT,
+	  .lower_bound = NO_WAY },
 	{ .question = BY_SERVICE ", owner stays",
 	  .ours = SAME_OWNER,
 	  .yardstick = OURS,
@@ -150,8 +196,12 @@ static void measure_requests(void)
 	struct way ways[] = {
 		[OURS] = { .name = "the same, owner changes", .go = open_by_service },
 		[ROOT] = { .name = "by root", .go = open_as_root },
-		[FORKING_ONE] = { .name = "bare service that forks", .go = open_by_forking_service },
-		[BARE_ONE] = { .name = "bare service", .go = open_by_bare_service },
+		[BARE] = { .name = "bare service", .go = open_by_bare_service },
+		[CHALLENGING] = { .name = "with challenge", .go = open_with_challenge },
+		[LOOKING] = { .name = "with looks", .go = open_with_looks },
+		[READING] = { .name = "with the handed map", .go = open_with_handed_map },
+		[PROVEN] = { .name = "bare calls of the proof", .go = open_with_all_of_the_proof },
+		[FORKING] = { .name = "bare service that forks", .go = open_by_forking_service },
 		[SAME_OWNER] = { .name = "idmountd", .go = open_with_same_owner },
 	};
 
@@ -165,23 +215,21 @@ static void measure_requests(void)
 
 int main(void)
 {
-	pid_t service, forking, bare, user;
+	pid_t service, bare[COUNT(bare_services)], user;
 
 	enter_place();
 	check(mkdir(DIRECTORY, 0755), DIRECTORY);
 	check(chown(DIRECTORY, ORDINARY_USER, ORDINARY_USER), DIRECTORY);
 	service = start_service(SOCKET);
-	forking = start_bare_service(FORKING, true);
-	bare = start_bare_service(BARE, false);
-	check(chmod(FORKING, 0666), FORKING);
-	check(chmod(BARE, 0666), BARE);
+	for (size_t i = 0; i < COUNT(bare); i++)
+		bare[i] = start_bare_service(bare_services[i].socket, bare_services[i].kind);
 	check(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, client), "socketpair");
 	user = start_ordinary_child(follow_orders, NULL);
 	open_both_userns();
 	measure_requests();
 	stop_child(user);
-	stop_child(bare);
-	stop_child(forking);
+	for (size_t i = 0; i < COUNT(bare); i++)
+		stop_child(bare[i]);
 	stop_child(service);
 	return 0;
 }

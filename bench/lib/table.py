@@ -25,7 +25,10 @@ at once. Its image has 20,000 files of 4 KiB in 20 layers, on ext4. The native o
 the image for each new map. *rootless overlay* is work with files in such a container, without podman, on a tmpfs. The
 native overlay there has layers that belong to the container's IDs already. The lower bound is the kernel's overlay on
 layers that root has mapped. *a mapped tree by idmountd* is one request for one directory, beside root, which requires
-no service. The lower bound is a service in one process that judges nothing.""".split("\n")
+no service. All have their user namespaces already, so newuidmap(1) has no part in a row. All clone the directory and map
+the clone. The library of the client asks the kernel first, which refuses. The lower bound is a service in one process
+that judges nothing, with one message each way. Each row of *bare calls* adds the system calls of one more part of the
+proof. The service with all of these accepts the next client after the exit of its child, and idmountd before.""".split("\n")
 MACHINE_MARKERS = [f"<!-- tests/vm/run.sh --bench --doc: {word} here -->" for word in ("from", "to")]
 
 

@@ -79,7 +79,7 @@ measures()
 }
 
 @test "service" {
-	measures 4 "$BENCH/service"
+	measures 9 "$BENCH/service"
 }
 
 has_fuse_overlayfs()
