@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Random files, random maps: what a client can do before, with each of its IDs, and what it can do by
+ * Random trees, random maps: what a client can do before, with each of its IDs, and what it can do by
  * the trees that the service has mapped. The latter is never more. A control shows that gains are seen.
+ * Each process that a client can be tries all trees of a batch, so that thousands of trees take minutes.
  */
 #include <fcntl.h>
 #include <grp.h>
@@ -18,10 +19,10 @@
 #include "lib/base/macros.h"
 #include "lib/sys/syscall.h"
 
-#define FILES 70
-#define NODES 10 /* of these, nodes of /dev/null */
-#define TREES (test_is_long() ? 67U : test_is_slow() ? 2U : 4U)
-#define MAPS 3U /* of each */
+#define FILES 30 /* of a tree */
+#define NODES 4	 /* of these, nodes of /dev/null */
+#define TREES 20 /* of a batch */
+#define BATCHES (test_is_long() ? 150U : test_is_slow() ? 1U : 20U)
 
 static void mounts_are_not_mapped(void)
 {
@@ -30,12 +31,17 @@ static void mounts_are_not_mapped(void)
 
 /* ---- files ---- */
 
-static void make_file(struct rng *rng, int i)
+static void name_tree(unsigned int tree, char path[64])
+{
+	snprintf(path, 64, DATA "/t%u", tree);
+}
+
+static void make_file(struct rng *rng, unsigned int tree, int i)
 {
 	char path[64];
 
-	snprintf(path, sizeof(path), DATA "/f%d", i);
-	remove(path);		/* that of the tree before */
+	snprintf(path, sizeof(path), DATA "/t%u/f%d", tree, i);
+	remove(path);		/* that of the batch before */
 	if (i >= FILES - NODES) /* one for all users, on a filesystem of the host */
 		must(mknod(path, S_IFCHR | 0600, makedev(1, 3)));
 	else if (rng_below(rng, 5) == 0)
@@ -48,6 +54,18 @@ static void make_file(struct rng *rng, int i)
 		add_random_acl(rng, path);
 }
 
+/* The client can look below its top. */
+static void make_tree(struct rng *rng, unsigned int tree)
+{
+	char path[64];
+
+	name_tree(tree, path);
+	scratch_dir(path);
+	must(chown(path, USER, USER));
+	for (int i = 0; i < FILES; i++)
+		make_file(rng, tree, i);
+}
+
 /* ---- what a process can do ---- */
 
 #define READ 1U
@@ -56,7 +74,7 @@ static void make_file(struct rng *rng, int i)
 #define OWN 8U /* set the times, as an owner only may */
 
 struct powers {
-	unsigned char of[FILES];
+	unsigned char of[TREES][FILES];
 };
 
 static unsigned char try_file(int dir, const char *name)
@@ -75,45 +93,38 @@ static unsigned char try_file(int dir, const char *name)
 	return can;
 }
 
-static void try_as(const struct subject *s, int dir, struct powers *powers)
+static void try_as(const struct subject *s, const int dirs[TREES], struct powers *powers)
 {
 	pid_t pid = (pid_t)must(fork());
 	char name[16];
+	bool is_subject;
 
 	if (pid != 0) {
 		await_child(pid);
 		return;
 	}
-	for (int i = 0; become_subject(s) && i < FILES; i++) {
-		snprintf(name, sizeof(name), "f%d", i);
-		powers->of[i] |= try_file(dir, name);
-	}
+	is_subject = become_subject(s);
+	for (int t = 0; is_subject && t < TREES; t++)
+		for (int i = 0; i < FILES; i++) {
+			snprintf(name, sizeof(name), "f%d", i);
+			powers->of[t][i] |= try_file(dirs[t], name);
+		}
 	_exit(0);
 }
 
-static void try_all(int dir, uint32_t uids, uint32_t gids, struct powers *powers)
+static void try_all(const int dirs[TREES], uint32_t uids, uint32_t gids, struct powers *powers)
 {
 	memset(powers, 0, sizeof(*powers));
 	for (uint32_t i = 0; i < uids * gids * 4; i++)
-		try_as(&(struct subject){ i / 4 % uids, i / 4 / uids, i & 1, i & 2 }, dir, powers);
-}
-
-static unsigned int count_gains(const struct powers *before, const struct powers *after, const char *map)
-{
-	unsigned int gains = 0;
-
-	for (int i = 0; i < FILES; i++) {
-		if (!(after->of[i] & ~before->of[i]))
-			continue;
-		gains++;
-		if (map)
-			fail_msg("f%d: %x before, %x with the map %s", i, before->of[i], after->of[i],
-				 map);
-	}
-	return gains;
+		try_as(&(struct subject){ i / 4 % uids, i / 4 / uids, i & 1, i & 2 }, dirs, powers);
 }
 
 /* ---- a client ---- */
+
+struct mapped_tree {
+	char map[512];
+	bool is_refused; /* by the service */
+};
 
 struct trial {
 	struct identity who;
@@ -122,52 +133,80 @@ struct trial {
 	const char *first; /* a map that is tried first; NULL: none */
 	uint32_t extra;	   /* a disk uid that the rule refuses; 0: none */
 	struct mapper mapper;
-	unsigned int tree; /* the number of trees before */
+	unsigned int batch;
 	unsigned int mapped, refused, gains;
 };
 
-static void try_map(struct trial *trial, const struct powers *before, struct powers *after,
-		    const char *map)
+/* Of a tree that the service has mapped, each is a failure. */
+static unsigned int count_gains(const struct powers *before, const struct powers *after,
+				const struct mapped_tree trees[TREES])
 {
-	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of(map);
-	struct idm_service_reply reply = ask(tree, userns);
+	unsigned int gains = 0;
 
-	if (reply.result == 0) {
+	for (int t = 0; t < TREES; t++)
+		for (int i = 0; i < FILES; i++) {
+			if (!(after->of[t][i] & ~before->of[t][i]))
+				continue;
+			gains++;
+			if (!trees[t].is_refused)
+				fail_msg("t%d/f%d: %x before, %x with the map %s", t, i,
+					 before->of[t][i], after->of[t][i], trees[t].map);
+		}
+	return gains;
+}
+
+static void choose_map(const struct trial *trial, struct rng *rng, int tree, char *map)
+{
+	if (tree == 0 && trial->first) {
+		strcpy(map, trial->first);
+		return;
+	}
+	if (trial->extra)
+		sprintf(map, "u:%u:0", trial->extra);
+	else
+		add_random_side(rng, map, 'u', some_owners, trial->uids);
+	add_random_side(rng, map, 'g', trial->gid_list, trial->gids);
+}
+
+/* The mapper maps those that the service refuses. */
+static void map_tree(struct trial *trial, int tree_fd, struct mapped_tree *tree)
+{
+	AUTO_CLOSE int userns = userns_of(tree->map);
+	struct idm_service_reply reply = ask(tree_fd, userns);
+
+	tree->is_refused = reply.result != 0;
+	if (!tree->is_refused) {
 		trial->mapped++;
-		try_all(tree, trial->uids, trial->gids, after);
-		count_gains(before, after, map);
 		return;
 	}
 	trial->refused++;
 	assert_int_equal(reply.result, -EPERM);
-	mapper_ask(&trial->mapper, tree, userns);
-	try_all(tree, trial->uids, trial->gids, after);
-	trial->gains += count_gains(before, after, NULL);
+	mapper_ask(&trial->mapper, tree_fd, userns);
 }
 
-static void run_trial(void *data)
+static void run_batch(void *data)
 {
+	static struct mapped_tree trees[TREES];
 	struct trial *trial = data;
-	struct rng rng = rng_new(7 + trial->tree);
+	struct rng rng = rng_new(7 + trial->batch);
 	struct powers *powers = mmap(NULL, 2 * sizeof(*powers), PROT_READ | PROT_WRITE,
 				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	AUTO_CLOSE int dir = (int)must(open(DATA, O_PATH | O_CLOEXEC));
+	int dirs[TREES];
+	char path[64];
 
-	try_all(dir, trial->uids, trial->gids, &powers[0]);
-	for (unsigned int i = 0; i < MAPS; i++) {
-		char map[512] = "";
-
-		if (i == 0 && trial->first) {
-			strcpy(map, trial->first);
-		} else if (trial->extra) {
-			sprintf(map, "u:%u:0", trial->extra);
-			add_random_side(&rng, map, 'g', trial->gid_list, trial->gids);
-		} else {
-			add_random_side(&rng, map, 'u', some_owners, trial->uids);
-			add_random_side(&rng, map, 'g', trial->gid_list, trial->gids);
-		}
-		try_map(trial, &powers[0], &powers[1], map);
+	for (int t = 0; t < TREES; t++) {
+		name_tree((unsigned int)t, path);
+		dirs[t] = (int)must(open(path, O_PATH | O_CLOEXEC));
 	}
+	try_all(dirs, trial->uids, trial->gids, &powers[0]);
+	for (int t = 0; t < TREES; t++) {
+		name_tree((unsigned int)t, path);
+		must(dup2(clone_tree(path), dirs[t]));
+		choose_map(trial, &rng, t, trees[t].map);
+		map_tree(trial, dirs[t], &trees[t]);
+	}
+	try_all(dirs, trial->uids, trial->gids, &powers[1]);
+	trial->gains += count_gains(&powers[0], &powers[1], trees);
 }
 
 /* Returns what it has counted. */
@@ -182,10 +221,10 @@ static struct trial try_client(struct trial trial)
 	enter_with_data();
 	service = service_start(NULL);
 	shared->mapper = mapper_start();
-	for (; shared->tree < TREES; shared->tree++) {
-		for (int i = 0; i < FILES; i++)
-			make_file(&rng, i);
-		as_client(trial.who, run_trial, shared);
+	for (; shared->batch < BATCHES; shared->batch++) {
+		for (unsigned int t = 0; t < TREES; t++)
+			make_tree(&rng, t);
+		as_client(trial.who, run_batch, shared);
 	}
 	mapper_end(&shared->mapper);
 	service_stop(&service);
@@ -195,7 +234,7 @@ static struct trial try_client(struct trial trial)
 	return trial;
 }
 
-TEST_SINCE(5, 12, mounts_are_not_mapped, user_with_ranges_gains_nothing)
+TEST_AS(user_with_ranges_gains_nothing, 300, 5, 12, mounts_are_not_mapped)
 {
 	struct trial trial = try_client((struct trial){
 		.who = { .uid = USER, .gid = USER, .group = OTHER_GROUP, .map = FEW_IDS },
@@ -204,12 +243,12 @@ TEST_SINCE(5, 12, mounts_are_not_mapped, user_with_ranges_gains_nothing)
 		.gids = 4,
 	});
 
-	assert_int_equal(trial.mapped, TREES * MAPS);
-	proof("hostile", trial.mapped * FILES, "files under random maps");
+	assert_int_equal(trial.mapped, TREES * BATCHES);
+	proof("hostile", trial.mapped, "random trees, where a map adds no right");
 }
 
 /* The group is an ID of the namespace, and cannot be left. Only maps that keep it are made. */
-TEST_SINCE(5, 12, mounts_are_not_mapped, user_with_a_fixed_group_gains_nothing)
+TEST_AS(user_with_a_fixed_group_gains_nothing, 300, 5, 12, mounts_are_not_mapped)
 {
 	static const uint32_t list[] = { USER, OTHER_GROUP };
 	struct trial trial = try_client((struct trial){
@@ -226,11 +265,12 @@ TEST_SINCE(5, 12, mounts_are_not_mapped, user_with_a_fixed_group_gains_nothing)
 	});
 
 	assert_true(trial.mapped > 0);
+	proof("hostile", trial.mapped, "random trees of a user with a fixed group");
 	/* Those that the rule refuses are not all harmless. */
 	assert_true(trial.gains > 0);
 }
 
-TEST_SINCE(5, 12, mounts_are_not_mapped, another_users_id_would_be_a_gain)
+TEST_AS(another_users_id_would_be_a_gain, 300, 5, 12, mounts_are_not_mapped)
 {
 	struct trial trial = try_client((struct trial){
 		.who = { .uid = USER, .gid = USER, .map = FEW_IDS },
@@ -240,6 +280,6 @@ TEST_SINCE(5, 12, mounts_are_not_mapped, another_users_id_would_be_a_gain)
 		.extra = OTHER_USER,
 	});
 
-	assert_int_equal(trial.refused, TREES * MAPS);
+	assert_int_equal(trial.refused, TREES * BATCHES);
 	assert_true(trial.gains > 0);
 }
