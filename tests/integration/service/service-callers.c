@@ -481,6 +481,53 @@ TEST_SINCE(5, 12, mounts_are_not_mapped, group_that_cannot_be_left_is_refused)
 	in_both_ways(make_negative);
 }
 
+#define GROUPS 8
+
+/* Of the process that makes a connection, as SO_PEERGROUPS and /proc list them. */
+static size_t list_groups(gid_t groups[GROUPS])
+{
+	int pair[2];
+	socklen_t size = GROUPS * sizeof(*groups);
+
+	must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair));
+	must(getsockopt(pair[0], SOL_SOCKET, SO_PEERGROUPS, groups, &size));
+	close(pair[0]);
+	close(pair[1]);
+	return size / sizeof(*groups);
+}
+
+static void assert_groups_stay(size_t expected)
+{
+	gid_t groups[GROUPS];
+
+	assert_int_equal(syscall(SYS_setgroups, 0, NULL), -1);
+	assert_int_equal(errno, EPERM);
+	assert_int_equal(list_groups(groups), expected);
+}
+
+/* In its namespace, and as the root user of one below. */
+static void try_to_leave_groups(void *unused)
+{
+	(void)unused;
+	assert_groups_stay(1);
+	must(unshare(CLONE_NEWUSER));
+	write_id_map(getpid(), "uid_map", "0 0 1\n");
+	write_id_map(getpid(), "gid_map", "0 0 1\n");
+	assert_groups_stay(1);
+}
+
+/* So the groups at the look are those of the connection, and SO_PEERGROUPS would tell no others. */
+TEST_ANYWHERE(groups_of_a_caller_are_final_where_setgroups_is_denied)
+{
+	need_root();
+	as_client((struct identity){ .uid = USER,
+				     .gid = USER,
+				     .group = OTHER_GROUP,
+				     .map = "0 1500 1\n",
+				     .deny_setgroups = true },
+		  try_to_leave_groups, NULL);
+}
+
 /* ---- processes that cannot execute newuidmap ---- */
 
 static void ask_without_ranges(void *unused)

@@ -216,13 +216,6 @@ static void assert_nothing_below(void)
 	assert_int_equal(errno, EPERM);
 }
 
-static void write_own(const char *name, const char *text)
-{
-	AUTO_CLOSE int fd = (int)must(open(name, O_WRONLY | O_CLOEXEC));
-
-	must(write(fd, text, strlen(text)));
-}
-
 static void write_maps_first(void *unused)
 {
 	AUTO_CLOSE int setgroups = -1;
@@ -230,11 +223,11 @@ static void write_maps_first(void *unused)
 	(void)unused;
 	must(unshare(CLONE_NEWUSER));
 	assert_nothing_below();
-	write_own("/proc/self/uid_map", "1500 1500 1\n");
+	write_id_map(getpid(), "uid_map", "1500 1500 1\n");
 	assert_nothing_below();
 	setgroups = (int)must(open("/proc/self/setgroups", O_WRONLY | O_CLOEXEC));
 	must(write(setgroups, "deny", 4));
-	write_own("/proc/self/gid_map", "1500 1500 1\n");
+	write_id_map(getpid(), "gid_map", "1500 1500 1\n");
 	assert_int_equal(pwrite(setgroups, "allow", 5, 0), -1);
 	must(unshare(CLONE_NEWUSER));
 }
