@@ -442,3 +442,66 @@ TEST_SINCE(5, 12, mounts_are_not_mapped, refusals_do_not_flood_the_log)
 		left_out += (unsigned int)strtoul(line + strlen("uid 1500: "), NULL, 10);
 	assert_int_equal(logged + left_out, REFUSALS);
 }
+
+#define ODD_NAME "a\nidmountd: b\033[2J" /* also of a process, which has 15 bytes */
+#define ODD_DIRECTORY DATA "/" ODD_NAME
+#define LONG_MAP 300 /* entries, which the kernel does not join */
+#define LINE_LIMIT 1023
+
+/* Its first ID is `first`. */
+static void make_long_map(char *map, unsigned int first)
+{
+	char *at = map + sprintf(map, "%u:0", first);
+
+	for (unsigned int i = 1; i < LONG_MAP; i++)
+		at += sprintf(at, ",%u:%u", 200000 + 2 * i, i);
+}
+
+static void ask_with_odd_names(void *unused)
+{
+	static char map[LONG_MAP * 32];
+
+	(void)unused;
+	must(prctl(PR_SET_NAME, ODD_NAME));
+	make_long_map(map, USER);
+	assert_mapped(ask_for(ODD_DIRECTORY, map));
+	make_long_map(map, OTHER_USER);
+	assert_refused(ask_for(ODD_DIRECTORY, map), -EPERM, "disk uid 1600");
+}
+
+/* Returns the next line. */
+static const char *check_log_line(const char *line)
+{
+	static const char start[] = "idmountd: uid 1500, pid ";
+	const char *end = strchr(line, '\n');
+
+	assert_non_null(end);
+	assert_true(strncmp(line, start, sizeof(start) - 1) == 0);
+	assert_true(end - line <= LINE_LIMIT);
+	for (const char *c = line; c < end; c++)
+		assert_true(*c >= ' ' && *c <= '~');
+	return end + 1;
+}
+
+/* No word of a client's is in the log. A long map is cut, and the verdict is there. */
+TEST_SINCE(5, 12, mounts_are_not_mapped, each_request_is_one_line_of_the_log)
+{
+	AUTO_FREE char *log = NULL;
+	struct service service;
+	const char *line;
+	unsigned int n = 0;
+
+	enter_with_data();
+	scratch_dir(ODD_DIRECTORY);
+	must(chown(ODD_DIRECTORY, USER, USER));
+	service = service_start(NULL);
+	as_client(ORDINARY, ask_with_odd_names, NULL);
+	service_stop(&service);
+	log = service_log();
+	for (line = log; *line; n++)
+		line = check_log_line(line);
+	assert_int_equal(n, 2);
+	assert_contains(log, "...: mapped\n");
+	assert_contains(log, "...: refused: disk uid 1600");
+	assert_int_equal(count_lines_with(log, ODD_NAME), 0);
+}
