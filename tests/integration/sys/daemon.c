@@ -497,7 +497,7 @@ static size_t size_of_small_stack(void)
 	return least > SMALL_STACK ? (size_t)least : SMALL_STACK;
 }
 
-static void *call_once(void *arg)
+static void *run_single_call(void *arg)
 {
 	const struct call *call = arg;
 	long r = call->try();
@@ -527,7 +527,7 @@ TEST(on_a_small_stack)
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
 		pthread_t thread;
 
-		assert_int_equal(pthread_create(&thread, &attr, call_once, (void *)&calls[i]), 0);
+		assert_int_equal(pthread_create(&thread, &attr, run_single_call, (void *)&calls[i]), 0);
 		pthread_join(thread, NULL);
 	}
 	pthread_attr_destroy(&attr);
