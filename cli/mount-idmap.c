@@ -14,16 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-
-#ifndef STATX_INO
-#include <linux/stat.h> /* musl before 1.2.5 has no statx(2) */
-#endif
 
 #include "cli/common/fstab-options.h"
 #include "cli/common/option-names.h"
 #include "cli/common/mount.h"
+#include "cli/common/mount-root.h"
 #include "cli/common/report.h"
 #include "cli/common/standard-fds.h"
 
@@ -148,20 +144,14 @@ static int compare_map(const struct idm_mount_info *mount, void *data)
 	return mount->map && idm_map_equal(mount->map, data) ? SAME_MAP : OTHER_MAP;
 }
 
-static bool stat_path(const char *path, struct statx *st)
-{
-	return syscall(SYS_statx, AT_FDCWD, path, 0, STATX_INO, st) == 0;
-}
-
 /* Returns whether the target is a mount point that shows the source. */
 static bool shows_source(const struct mount_request *request)
 {
-	struct statx source, target;
+	struct stat source, target;
 
-	return stat_path(request->source, &source) && stat_path(request->target, &target) &&
-	       target.stx_attributes & STATX_ATTR_MOUNT_ROOT &&
-	       source.stx_dev_major == target.stx_dev_major &&
-	       source.stx_dev_minor == target.stx_dev_minor && source.stx_ino == target.stx_ino;
+	return stat(request->source, &source) == 0 && stat(request->target, &target) == 0 &&
+	       is_mount_root(AT_FDCWD, request->target) && source.st_dev == target.st_dev &&
+	       source.st_ino == target.st_ino;
 }
 
 static int append_source_map(const struct idm_mount_info *mount, void *data)

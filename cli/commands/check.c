@@ -5,12 +5,12 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-#include "check-fstab.h"
 #include "cli/common/columns.h"
 #include "cli/common/command.h"
 #include "cli/common/option-names.h"
 #include "cli/common/json-print.h"
 #include "cli/common/report.h"
+#include "cli/fstab/check-fstab.h"
 #include "lib/base/error.h"
 
 enum { OPTION_JSON = LONG_ONLY, OPTION_WRITE, OPTION_FSTAB };
@@ -168,13 +168,14 @@ static void begin_report(struct json *json)
 
 static int check_fstabs(char **file, size_t n)
 {
-	int status = DONE;
+	size_t lines = 0;
+	int status = n ? DONE : check_fstab("/etc/fstab", &lines);
 
-	if (!n)
-		return check_fstab("/etc/fstab");
 	for (size_t i = 0; i < n; i++)
-		if (check_fstab(file[i]) != DONE)
+		if (check_fstab(file[i], &lines) != DONE)
 			status = FAILED;
+	if (print_line("%zu line%s checked", lines, lines == 1 ? "" : "s") != DONE)
+		status = FAILED;
 	return status;
 }
 

@@ -6,13 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#ifndef STATX_INO
-#include <linux/stat.h> /* musl before 1.2.5 has no statx(2) */
-#endif
-
+#include "cli/common/mount-root.h"
 #include "verdict.h"
 
 static void refuse_removal(struct verdict *v, int errnum, const char *reason)
@@ -55,10 +50,7 @@ bool refuse_last_name(const char *path, struct verdict *v)
 
 bool is_mount_point(const struct idm_explain_info *place)
 {
-	struct statx st;
-
-	return syscall(SYS_statx, place->fd, "", AT_EMPTY_PATH, 0, &st) == 0 &&
-	       st.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+	return is_mount_root(place->fd, "");
 }
 
 struct covered {

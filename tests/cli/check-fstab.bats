@@ -16,6 +16,20 @@ teardown()
 	tear_down_mounts
 }
 
+# checks STATUS EXPECTED FILE...: has these faults alone, changes nothing, and says at the end what it has read.
+checks()
+{
+	local expected_status=$1 expected=$2 before
+
+	shift 2
+	before=$(state)
+	run --separate-stderr idmount check --fstab "$@"
+	same 'standard error' "$expected" "$stderr"
+	same 'exit status' "$expected_status" "$status"
+	[[ $output =~ ^[0-9]+' line'(s)?' checked'$ ]]
+	same 'what is there' "$before" "$(state)"
+}
+
 # faults EXPECTED [NAME]: standard input, as the file fstab or NAME, has these faults alone. Each begins with the
 # number of the line.
 faults()
@@ -24,11 +38,7 @@ faults()
 
 	cat >"$name"
 	[[ ! $1 ]] || expected=$(sed -E "s/^([0-9]+: )/$name:\\1/" <<<"$1")
-	if [[ $expected ]]; then
-		refused 1 "$expected" idmount check --fstab "$name"
-	else
-		quietly idmount check --fstab "$name"
-	fi
+	checks "$([[ $expected ]] && echo 1 || echo 0)" "$expected" "$name"
 }
 
 @test "lines without a fault" {
@@ -37,14 +47,19 @@ faults()
 
 		UUID=1234  /          ext4   defaults                                 0 1
 		/mnt/src   /mnt/dst   idmap  map=1000:2000,keep-rest,nofail           0 0
-		/mnt/src   /mnt/a\040b  idmap  defaults,map="u:1000:2000,g:0:0",x-systemd.automount,allow-suid  0 0
+		/mnt/src   /mnt/a\040b  idmap  defaults,mkdir,map="u:1000:2000,g:0:0",x-systemd.automount,allow-suid  0 0
 		/mnt/src   /mnt/c     none   bind                                     0 0
 		/dev/cdrom /mnt/cd    iso9660  noauto,map=off                         0 0
 		none       none       swap   sw
-		/mnt/dst/inside /mnt/d  idmap  map=u:root:daemon+g:0:0                0 0
+		/mnt/dst/inside /mnt/d  idmap  X-mount.mkdir,map=u:root:daemon+g:0:0  0 0
+		/mnt/src   /mnt/dst   idmap  map=0:1
+		/mnt/src   /mnt/dst   idmap  map=0:1  0
 	END
-	printf '/mnt/src /mnt/dst idmap map=0:1' | faults ''
+	same 'lines' '9 lines checked' "$output"
+	faults '' < <(printf '/mnt/src /mnt/dst idmap map=0:1')
+	same 'lines' '1 line checked' "$output"
 	faults '' </dev/null
+	same 'lines' '0 lines checked' "$output"
 }
 
 @test "a NUL byte hides no line" {
@@ -57,7 +72,7 @@ faults()
 	printf '\0' | faults '1: a NUL byte'
 	printf '[Mount]\nWhat=/mnt/src\n\0\nWhere=/mnt/dst\nType=auto\nOptions=bind,map=0:1' |
 		faults "3: a NUL byte
-6: $message" nul.mount
+6: $message" mnt-dst.mount
 }
 
 @test "a bind mount with a map" {
@@ -102,6 +117,71 @@ hint: add one such as g:0:100000:65536, or -o keep-rest to let every gid keep it
 	END
 }
 
+@test "targets that are missing, of another type, or covered later" {
+	touch file a
+	faults '1: /mnt/no: the target does not exist; create it, or add mkdir
+2: /mnt/file: expected a directory as target, as the source /mnt/src is
+3: /mnt/dst: expected a file as target, as the source /mnt/file is
+4: dst: expected an absolute path as target
+5: /mnt/disk/inside: the target is on /mnt/disk, which line 6 mounts later, over it; move that line up' <<-'END'
+		/mnt/src  /mnt/no          idmap map=1:2      0 0
+		/mnt/src  /mnt/file        idmap map=1:2      0 0
+		/mnt/file /mnt/dst         idmap map=1:2      0 0
+		/mnt/src  dst              idmap map=1:2      0 0
+		/mnt/src  /mnt/disk/inside idmap map=1:2,mkdir 0 0
+		/dev/sdb1 /mnt/disk        ext4  defaults     0 0
+		/mnt/src  /mnt/disk/inside idmap map=1:2      0 0
+		/mnt/file /mnt/a           idmap map=1:2      0 0
+		/mnt/src  /mnt/no          idmap map=1:2,mkdir 0 0
+	END
+}
+
+@test "fields and types that are not what they seem" {
+	faults '1: field 5: expected a number, got nofail; options contain no blanks
+2: field 6: expected a number, got x; options contain no blanks
+3: expected at most 6 fields, got 8
+4: field 5: expected a number, got #; options contain no blanks
+5: idmapped: unknown type; did you mean idmap?
+6: IDMAP: unknown type; did you mean idmap?
+7: imdap: unknown type; did you mean idmap?
+8: expected a type as field 3, got /mnt/dst; write a blank in a path as \040
+9: expected a type as field 3, got /mnt/my; write a blank in a path as \040' <<-'END'
+		/mnt/src /mnt/dst idmap    map=1:2, nofail 0 0
+		/mnt/src /mnt/dst idmap    map=1:2         0 x
+		/mnt/src /mnt/dst idmap    map=1:2         0 0 0 0
+		/mnt/src /mnt/dst idmap    map=1:2         # 0
+		/mnt/src /mnt/dst idmapped map=1:2         0 0
+		/mnt/src /mnt/dst IDMAP    map=1:2         0 0
+		/mnt/src /mnt/dst imdap    map=1:2         0 0
+		/mnt/my src /mnt/dst idmap map=1:2         0 0
+		/mnt/my src /mnt/my dst idmap map=1:2      0 0
+		/mnt/src /mnt/dst vmap     map=1:2         0 0
+		/mnt/src /mnt/dst ntfs     map=1:2,x       no number
+	END
+}
+
+@test "quotes within an option" {
+	# mount(8) removes the quotes, wherever they are.
+	faults '1: bind: mount(8) makes a plain mount, in which nothing is mapped; leave it out
+2: map: mount(8) makes a plain bind mount, in which nothing is mapped; write the type idmap, without bind' <<-'END'
+		/mnt/src /mnt/dst idmap map=1:2,b"ind"       0 0
+		/mnt/src /mnt/dst none  "bind","map"=1:2     0 0
+		/mnt/src /mnt/dst none  x="a,bind",map=1:2   0 0
+	END
+}
+
+@test "X-mount.idmap, which older mount(8) ignore" {
+	local line='/mnt/src /mnt/dst none bind,X-mount.idmap=0:1:1 0 0'
+
+	mkdir bin
+	printf '#!/bin/sh\necho "mount from util-linux 2.38.1 (libmount 2.38.1: selinux, namespaces, assert, debug)"\n' >bin/mount
+	chmod +x bin/mount
+	PATH=/mnt/bin:$PATH faults '1: X-mount.idmap: this mount(8) ignores it (needs util-linux 2.39), so nothing is mapped; write the type idmap and map=, without bind' <<<"$line"
+	sed -i 's/namespaces,/namespaces, idmapping,/' bin/mount
+	PATH=/mnt/bin:$PATH faults '' <<<"$line"
+	faults '1: X-mount.idmap: the type idmap has map= for this' <<<'/mnt/src /mnt/dst idmap X-mount.idmap=0:1:1 0 0'
+}
+
 @test "missing sources, with nofail and without" {
 	faults '1: /mnt/no: the source does not exist; create it, or add nofail' <<-'END'
 		/mnt/no /mnt/dst idmap map=1:2        0 0
@@ -124,8 +204,8 @@ hint: add one such as g:0:100000:65536, or -o keep-rest to let every gid keep it
 		/mnt/disk/data /mnt/dst  idmap map=1:2 0 0
 		/dev/sdb1      /mnt/disk ext4  defaults 0 0
 		/mnt/disk/data /mnt/dst  idmap map=1:2 0 0
-		/mnt/a/b       /mnt/c    idmap map=1:2 0 0
-		/mnt/src       /mnt/a    idmap map=1:2 0 0
+		/mnt/a/b       /mnt/c    idmap map=1:2,mkdir 0 0
+		/mnt/src       /mnt/a    idmap map=1:2,mkdir 0 0
 		/mnt/src       /         idmap map=1:2 0 0
 		/mnt/src       /mnt/sr   ext4  defaults 0 0
 	END
@@ -168,7 +248,7 @@ $some_can" <<-'END'
 }
 
 @test "units of systemd" {
-	faults '6: map: mount(8) makes a plain bind mount, in which nothing is mapped; write the type idmap, without bind' a.mount <<-'END'
+	faults '6: map: mount(8) makes a plain bind mount, in which nothing is mapped; write the type idmap, without bind' mnt-dst.mount <<-'END'
 		[Unit]
 		Options=foo
 		[Mount]
@@ -176,7 +256,7 @@ $some_can" <<-'END'
 		Where=/mnt/dst
 		Options = bind,map=1000:2000
 	END
-	faults '4: foo: unknown option; see mount.idmap(8)' a.mount <<-'END'
+	faults '4: foo: unknown option; see mount.idmap(8)' mnt-dst.mount <<-'END'
 		[Mount]
 		What=/mnt/src
 		Where=/mnt/dst
@@ -185,43 +265,65 @@ $some_can" <<-'END'
 		[Install]
 		Options=bar
 	END
-	faults '2: a map is missing; use -o map=MAP
-2: /mnt/no: the source does not exist; create it, or add nofail' a.mount <<-'END'
+	faults '1: a map is missing; use -o map=MAP
+1: /mnt/no: the source does not exist; create it, or add nofail' mnt-dst.mount <<-'END'
 		[Mount]
 		What=/mnt/no
+		Where=/mnt/dst
 		Type=idmap
 	END
-	faults '' a.mount <<-'END'
+	faults '' mnt-dst.mount <<-'END'
 		[Mount]
 		What=/mnt/src
+		Where=/mnt//dst/
 		Options=map=u:1000:2000+g:1000:2000
 		Type=idmap
 	END
 	# systemd replaces this.
-	faults '' a.mount <<-'END'
+	faults '' mnt-dst.mount <<-'END'
 		[Mount]
 		What=/mnt/%i
 		Options=map=%i:0
 		Type=idmap
 	END
-	faults '' a.mount </dev/null
+	faults '' mnt-dst.mount </dev/null
+}
+
+@test "units that systemd refuses or reads otherwise" {
+	local unit=$'[Mount]\nWhat=/mnt/src\nWhere=/mnt/d-s\\t\nType=idmap\nOptions=map=0:1\n'
+
+	faults '5: x.mount: expected the name mnt-d\x2ds\x5ct.mount for Where=/mnt/d-s\t' x.mount <<<"$unit"
+	mkdir 'd-s\t'
+	echo "$unit" >'mnt-d\x2ds\x5ct.mount'
+	checks 0 '' 'mnt-d\x2ds\x5ct.mount'
+	same 'its name' 'mnt-d\x2ds\x5ct.mount' "$(systemd-escape --path --suffix=mount '/mnt/d-s\t')"
+	faults '1: [mount]: unknown section; did you mean [Mount]?' x.mount <<<"${unit/Mount/mount}"
+	faults '1: the section [Mount] is missing' x.mount <<<$'[Unit]\n[X-Own]\nWhat=/mnt/src'
+	faults '1: What= is missing' mnt-dst.mount <<<$'[Mount]\nWhere=/mnt/dst\nType=idmap'
+	# The name is enough for systemd.
+	faults '' mnt-dst.mount <<<$'[Mount]\nWhat=/mnt/src\nType=idmap\nOptions=map=0:1'
+	# systemd creates the target.
+	faults '' mnt-new.mount <<<$'[Mount]\nWhat=/mnt/src\nWhere=/mnt/new\nType=idmap\nOptions=map=0:1'
+	# Nothing is known of another type's unit.
+	faults '' x.mount <<<$'[Mount]\nWhat=/dev/sdb1\nType=ext4'
 }
 
 @test "several files, standard input, and none" {
 	echo '/mnt/src /mnt/dst idmap map=1:2,foo 0 0' >one
 	echo '/mnt/src /mnt/dst idmap map=1:2 0 0' >$'two\e'
 	printf '\n/mnt/src /mnt/dst idmap map=1:2,bar 0 0' >$'three\e\n:1'
-	fails 1 'one:1: foo: unknown option; see mount.idmap(8)
+	checks 1 'one:1: foo: unknown option; see mount.idmap(8)
 idmount: check: missing: read: No such file or directory
 three\033\012:1:2: bar: unknown option; see mount.idmap(8)' \
-		idmount check --fstab one $'two\e' missing $'three\e\n:1'
-	fails 1 'standard input:1: foo: unknown option; see mount.idmap(8)' idmount check --fstab - <one
+		one $'two\e' missing $'three\e\n:1'
+	same 'lines' '3 lines checked' "$output"
+	checks 1 'standard input:1: foo: unknown option; see mount.idmap(8)' - <one
 	mount --bind one /etc/fstab
-	fails 1 '/etc/fstab:1: foo: unknown option; see mount.idmap(8)' idmount check --fstab
+	checks 1 '/etc/fstab:1: foo: unknown option; see mount.idmap(8)'
 	umount /etc/fstab
 	fails 2 'idmount: check: --fstab excludes --json and --write' idmount check --fstab --json
 	fails 2 'idmount: check: --fstab excludes --json and --write' idmount check --fstab --write one
-	fails 1 'idmount: check: src: read: Is a directory' idmount check --fstab src
+	checks 1 'idmount: check: src: read: Is a directory' src
 }
 
 @test "a long line, and bytes that no fstab has" {
