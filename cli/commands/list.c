@@ -214,13 +214,16 @@ static void add_namespace(struct listing *l, const struct idm_mount_info *m)
 
 /* ---- columns ---- */
 
-/* The usual ones first. A path and an ID are never cut: they may be copied from the terminal. */
+/*
+ * The usual ones first. The less needed is cut first: flags, then the source, then the map. A target and
+ * an ID are never cut, because they may be copied from the terminal.
+ */
 static const struct column columns[] = {
-	{ "TARGET", add_target_cell, 0 }, { "SOURCE", add_source_cell, 1 },
-	{ "FSTYPE", add_fstype_cell, 0 }, { "MAP", add_both_maps, 2 },
-	{ "FLAGS", add_flags_cell, 3 },	  { "UID-MAP", add_uid_map, 2 },
-	{ "GID-MAP", add_gid_map, 2 },	  { "STATE", add_state_cell, 2 },
-	{ "ROOT", add_root_cell, 1 },	  { "ID", add_mount_id, 0 },
+	{ "TARGET", add_target_cell, 0 }, { "SOURCE", add_source_cell, 2 },
+	{ "FSTYPE", add_fstype_cell, 0 }, { "MAP", add_both_maps, 1 },
+	{ "FLAGS", add_flags_cell, 3 },	  { "UID-MAP", add_uid_map, 1 },
+	{ "GID-MAP", add_gid_map, 1 },	  { "STATE", add_state_cell, 1 },
+	{ "ROOT", add_root_cell, 2 },	  { "ID", add_mount_id, 0 },
 	{ "PARENT", add_parent_id, 0 },	  { "NAMESPACE", add_namespace, 0 },
 };
 

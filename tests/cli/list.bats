@@ -399,14 +399,17 @@ on_terminal()
 	mkdir -p 'a longer target'
 	idmount mount -m 1000:2000,3000:4000:10 --keep-rest -o nosuid,nodev src 'a longer target'
 	whole=$(idmount list 'a longer target')
-	same '80' 'TARGET                SOURCE      FSTYPE  MAP                              FLAGS
-/mnt/a longer target  work[/src]  tmpfs   1000->2000, 3000-3009->4000-...  rw...' \
+	same '80' 'TARGET                SOURCE  FSTYPE  MAP                                  FLAGS
+/mnt/a longer target  wor...  tmpfs   1000->2000, 3000-3009->4000-4009...  rw...' \
 		"$(on_terminal 80 "$IDMOUNT" list 'a longer target')"
-	same '56' 'TARGET                SOURCE      FSTYPE  MAP      FLAGS
-/mnt/a longer target  work[/src]  tmpfs   1000...  rw...' \
+	same 'the flags first' 'TARGET                SOURCE      FSTYPE  MAP                                          FLAGS
+/mnt/a longer target  work[/src]  tmpfs   1000->2000, 3000-3009->4000-4009, rest kept  rw,nos...' \
+		"$(on_terminal 96 "$IDMOUNT" list 'a longer target')"
+	same '56' 'TARGET                SOURCE  FSTYPE  MAP          FLAGS
+/mnt/a longer target  wor...  tmpfs   1000->20...  rw...' \
 		"$(on_terminal 56 "$IDMOUNT" list 'a longer target')"
-	same 'UTF-8' 'TARGET                SOURCE      FSTYPE  MAP      FLAGS
-/mnt/a longer target  work[/src]  tmpfs   1000→2…  rw,n…' \
+	same 'UTF-8' 'TARGET                SOURCE  FSTYPE  MAP          FLAGS
+/mnt/a longer target  work[…  tmpfs   1000→2000,…  rw,n…' \
 		"$(LC_ALL=C.UTF-8 on_terminal 56 "$IDMOUNT" list 'a longer target')"
 	same 'a path is never cut' '/mnt/a longer target' "$(on_terminal 10 "$IDMOUNT" list -no target 'a longer target')"
 	for width in 20 79 200; do
