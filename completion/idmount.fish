@@ -96,7 +96,7 @@ complete -c idmount -n '__idmount_is map' -l keep-rest -d 'every ID that no entr
 complete -c idmount -n '__idmount_is map' -l invert -d 'exchange disk and seen, after --keep-rest'
 complete -c idmount -n '__idmount_is map' -l compose -x -a '(__idmount_map)' -d 'then apply MAP as well, after --invert'
 complete -c idmount -n '__idmount_is map' -l translate -x -d 'print the seen ID of one disk ID'
-complete -c idmount -n '__idmount_is map' -l format -x -a 'text kernel containerd util-linux crun oci' -d 'print the map as text, kernel, containerd, util-linux, crun or oci, instead of drawing it'
+complete -c idmount -n '__idmount_is map' -l format -x -a 'text kernel containerd util-linux crun oci' -d 'print the map in this form, instead of drawing it'
 complete -c idmount -n '__idmount_is map' -s h -l help -d 'show this help'
 complete -c idmount -n '__idmount_is explain' -l pid -x -d 'the process'
 complete -c idmount -n '__idmount_is explain' -l container -x -d 'the first process of the container'

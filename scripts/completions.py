@@ -69,9 +69,7 @@ def words_of(function):
 
 def value_of(argument):
     """A kind of VALUES, a list of words, or None."""
-    if argument == "FORMAT":
-        return "text kernel containerd util-linux crun oci".split()
-    if re.fullmatch(r"[a-z]+(\|[a-z]+)+", argument):
+    if re.fullmatch(r"[a-z-]+(\|[a-z-]+)+", argument):
         return argument.split("|")
     return VALUES.get(argument)
 

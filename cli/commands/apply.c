@@ -36,24 +36,15 @@ struct request {
 	struct map_request maps;
 };
 
-static int parse_plan_format(struct request *q, const char *value)
-{
-	if (strcmp(value, "containerd") == 0)
-		q->apply.how.format = IDM_PLAN_READ_CONTAINERD;
-	else if (strcmp(value, "oci") == 0)
-		q->apply.how.format = IDM_PLAN_READ_OCI;
-	else
-		return report_usage("--format %s: expected containerd or oci", value);
-	return DONE;
-}
-
 static int parse_apply_option(struct request *q, int letter, const char *value)
 {
 	switch (letter) {
 	case OPTION_FORMAT:
-		return parse_plan_format(q, value);
+		q->apply.how.format = *value == 'o' ? IDM_PLAN_READ_OCI : IDM_PLAN_READ_CONTAINERD;
+		return DONE;
 	case OPTION_UPPER_IDS:
-		return parse_upper_ids(&q->apply.apply.upper_ids, value);
+		q->apply.apply.upper_ids = parse_upper_ids(value);
+		return DONE;
 	case OPTION_JOURNAL:
 		if (!*value)
 			return report_usage("--journal: the file's name is empty");

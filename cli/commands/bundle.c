@@ -67,7 +67,8 @@ static int parse_bundle_option(struct request *q, int letter, const char *value)
 	case OPTION_MOUNTS:
 		return parse_mounts_file(q, value);
 	case OPTION_UPPER_IDS:
-		return parse_upper_ids(&q->apply.apply.upper_ids, value);
+		q->apply.apply.upper_ids = parse_upper_ids(value);
+		return DONE;
 	case OPTION_MKDIR:
 		q->apply.apply.flags |= IDM_PLAN_APPLY_MKDIR;
 		return DONE;

@@ -11,7 +11,9 @@
 #include "cli/common/map-text.h"
 #include "cli/common/mount-options.h"
 #include "cli/common/report.h"
+#include "cli/common/suggest.h"
 #include "cli/common/tree.h"
+#include "lib/base/macros.h"
 #include "lib/base/mount-attr.h"
 
 enum { OPTION_JSON = LONG_ONLY, OPTION_ALL_NAMESPACES, OPTION_TREE };
@@ -255,6 +257,18 @@ static const struct column *find_column(const char *name, size_t n)
 	return NULL;
 }
 
+static int report_unknown_column(const char *list, size_t n)
+{
+	AUTO_FREE char *name = strndup(list, n);
+	struct suggestion s = { .word = name };
+
+	if (!name)
+		return out_of_memory();
+	for (size_t i = 0; i < ALL_COLUMNS; i++)
+		suggest_word(&s, columns[i].name);
+	return report_unknown_word(&s, "-o ", "column", "\"idmount help list\"");
+}
+
 static int select_columns(struct listing *l, const char *list)
 {
 	if (!list || *list == '+')
@@ -266,8 +280,7 @@ static int select_columns(struct listing *l, const char *list)
 		const struct column *column = find_column(list, n);
 
 		if (!column)
-			return report_usage("-o %.*s: unknown column; see \"idmount help list\"", (int)n,
-					    list);
+			return report_unknown_column(list, n);
 		if (!append_column(l, column))
 			return report_usage("-o: expected at most %d columns", TABLE_COLUMNS);
 		list = list[n] ? list + n + 1 : NULL;

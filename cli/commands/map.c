@@ -17,9 +17,8 @@ static const struct option_row options[] = {
 	{ OPTION_COMPOSE, "compose", "MAP", "then apply MAP as well, after --invert" },
 	{ OPTION_TRANSLATE, "translate", "[u:|g:]ID",
 	  "print the seen ID of one disk ID; may be repeated" },
-	{ OPTION_FORMAT, "format", "FORMAT",
-	  "print the map as text, kernel, containerd, util-linux,\n"
-	  "crun or oci, instead of drawing it" },
+	{ OPTION_FORMAT, "format", "text|kernel|containerd|util-linux|crun|oci",
+	  "print the map in this form, instead of drawing it" },
 	{ 0 },
 };
 
@@ -36,7 +35,8 @@ struct request {
 
 /* ---- the options ---- */
 
-static int parse_map_format(struct request *q, const char *value)
+/* The table of options has the same words. */
+static void set_map_format(struct request *q, const char *value)
 {
 	static const char *const names[] = {
 		[IDM_FORMAT_TEXT] = "text",
@@ -48,12 +48,8 @@ static int parse_map_format(struct request *q, const char *value)
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(names[i], value) == 0) {
+		if (strcmp(names[i], value) == 0)
 			q->format = (int)i;
-			return DONE;
-		}
-	return report_usage(
-		"--format: expected text, kernel, containerd, util-linux, crun or oci, got %s", value);
 }
 
 static int parse_compose(struct request *q, const char *value)
@@ -77,7 +73,8 @@ static int parse_option_of_map(struct request *q, int letter, const char *value)
 		q->ids[q->n_ids++] = value;
 		return DONE;
 	case OPTION_FORMAT:
-		return parse_map_format(q, value);
+		set_map_format(q, value);
+		return DONE;
 	default:
 		return add_map_option(&q->map, letter, value);
 	}

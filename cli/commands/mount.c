@@ -6,6 +6,8 @@
 #include "cli/common/mount.h"
 #include "cli/common/report.h"
 #include "cli/common/dry-run.h"
+#include "cli/common/suggest.h"
+#include "lib/base/macros.h"
 
 enum { OPTION_MKDIR = OPTION_OF_COMMAND, OPTION_REPLACE, OPTION_ROOT, OPTION_REMAP, OPTION_ON_TOP };
 
@@ -29,9 +31,15 @@ static const struct option_row options[] = {
 
 static int report_mount_option(const char *option, size_t n)
 {
+	AUTO_FREE char *name = strndup(option, n);
+	struct suggestion s = { .word = name };
+
 	if (has_wrong_value(option, n))
 		return report_wrong_value("-o ", option, n);
-	return report_usage("-o %.*s: unknown option; see \"idmount help mount\"", (int)n, option);
+	if (!name)
+		return out_of_memory();
+	suggest_mount_options(&s);
+	return report_unknown_word(&s, "-o ", "option", "\"idmount help mount\"");
 }
 
 static int parse_mount_options(struct mount_options *mount_options, const char *list)

@@ -260,6 +260,7 @@ const struct command command_oci_runtime = {
 	.details = details,
 	.options = options,
 	.options_first = true,
+	.foreign_values = true,
 	.front = FRONT_END_CONTAINER,
 	.run = run_oci_runtime,
 };

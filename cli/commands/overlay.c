@@ -126,7 +126,8 @@ static int parse_option_of_overlay(struct request *q, int letter, char *value)
 		report_steps();
 		return DONE;
 	case OPTION_UPPER_IDS:
-		return parse_upper_ids(&q->overlay.upper_ids, value);
+		q->overlay.upper_ids = parse_upper_ids(value);
+		return DONE;
 	case 'o':
 		return parse_mount_option_list(q, value);
 	default:

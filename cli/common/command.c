@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "command.h"
 
+#include <ctype.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base/lowerdir.h"
 #include "report.h"
 #include "suggest.h"
 
@@ -81,6 +83,53 @@ static void report_unknown_option(const struct arguments *a)
 		report_usage("%s: unknown option; see \"idmount help %s\"", text, a->command->name);
 }
 
+/* ---- values that are words ---- */
+
+/* A larger list would not fit in the help. */
+#define LONGEST_LIST 80
+
+/* "containerd or oci" */
+static void describe_words(const char *list, char *text)
+{
+	for (; *list; list++) {
+		if (*list != '|')
+			*text++ = *list;
+		else
+			text = stpcpy(text, strchr(list + 1, '|') ? ", " : " or ");
+	}
+	*text = '\0';
+}
+
+/* Cuts a list of words. Returns whether the value is one of them. */
+static bool compare_words(char *list, struct suggestion *s)
+{
+	while (list) {
+		const char *word = idm_next_piece(&list, '|');
+
+		if (strcmp(word, s->word) == 0)
+			return true;
+		suggest_word(s, word);
+	}
+	return false;
+}
+
+/* The table has the words. So no command compares its values with a list of its own. */
+static bool is_known_value(const struct option_row *row, const char *value)
+{
+	char list[LONGEST_LIST], text[3 * LONGEST_LIST];
+	struct suggestion s = { .word = value };
+
+	if (!row->argument || !strchr(row->argument, '|') || !islower((unsigned char)*row->argument))
+		return true;
+	snprintf(list, sizeof(list), "%s", row->argument);
+	if (compare_words(list, &s))
+		return true;
+	describe_words(row->argument, text);
+	report_usage("--%s %s: expected %s%s%s%s", row->name, value, text,
+		     s.best ? "; did you mean " : "", s.best ? s.best : "", s.best ? "?" : "");
+	return false;
+}
+
 int next_command_option(struct arguments *a)
 {
 	struct option longs[MOST_OPTIONS + 2];
@@ -110,6 +159,9 @@ int next_command_option(struct arguments *a)
 		return OPTION_WRONG;
 	}
 	a->value = optarg;
+	if (optarg && !a->command->foreign_values &&
+	    !is_known_value(find_row(a->command, letter), optarg))
+		return OPTION_WRONG;
 	return letter;
 }
 

@@ -14,7 +14,7 @@
 struct option_row {
 	int letter;	      /* the short option, or a number from LONG_ONLY on */
 	const char *name;     /* the long option */
-	const char *argument; /* NULL: none */
+	const char *argument; /* NULL: none; "a|b": one of these words */
 	const char *help;     /* lines after the first are indented by the help */
 };
 
@@ -27,6 +27,7 @@ struct command {
 	const char *details;		  /* more lines for "help COMMAND" */
 	const struct option_row *options; /* ends with a row without a name */
 	bool options_first;		  /* arguments after the first operand are no options */
+	bool foreign_values;		  /* another program checks the values of options */
 	enum front_end front;		  /* whose options hints name */
 	int (*run)(int argc, char **argv);
 };

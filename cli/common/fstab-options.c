@@ -7,6 +7,7 @@
 #include "option-names.h"
 #include "quoted-options.h"
 #include "report.h"
+#include "suggest.h"
 
 /* Options for mount(8) itself, for systemd and for fstab. */
 static bool is_for_mount(const char *option)
@@ -63,6 +64,20 @@ static bool set_flag(struct fstab_options *o, const char *option)
 	return add_mount_option(&o->mount.mount_options, option, strlen(option));
 }
 
+/* Without its value, since the names have none. */
+static int report_unknown_option(const char *option, const char *name)
+{
+	static const char *const own[] = { "map",     "userns",	    "recursive", "mkdir",
+					   "replace", "nofail",	    "keep-rest", "remap",
+					   "on-top",  "allow-suid", "allow-dev", NULL };
+	struct suggestion s = { .word = name };
+
+	suggest_words(&s, own);
+	suggest_mount_options(&s);
+	s.word = option;
+	return report_unknown_word(&s, "", "option", "mount.idmap(8)");
+}
+
 static int report_option(const char *option)
 {
 	char name[32]; /* all known names are shorter */
@@ -72,7 +87,7 @@ static int report_option(const char *option)
 	snprintf(name, sizeof(name), "%.*s", (int)n, option);
 	if (option[n] && set_flag(&unused, name))
 		return report_wrong_value("", option, strlen(option));
-	return report_usage("%s: unknown option; see mount.idmap(8)", option);
+	return report_unknown_option(option, name);
 }
 
 static int parse_fstab_option(struct fstab_options *o, const char *option)

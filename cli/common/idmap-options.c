@@ -119,15 +119,9 @@ int complete_map(struct map_request *request, const char *how)
 	return idm_map_keep_rest(request->map, IDM_BOTH, &err) < 0 ? report_error(&err) : DONE;
 }
 
-int parse_upper_ids(enum idm_upper_ids *ids, const char *value)
+enum idm_upper_ids parse_upper_ids(const char *value)
 {
-	if (strcmp(value, "shifted") == 0)
-		*ids = IDM_UPPER_SHIFTED;
-	else if (strcmp(value, "disk") == 0)
-		*ids = IDM_UPPER_DISK;
-	else
-		return report_usage("--upper-ids %s: expected shifted or disk", value);
-	return DONE;
+	return strcmp(value, "disk") == 0 ? IDM_UPPER_DISK : IDM_UPPER_SHIFTED;
 }
 
 void report_map_step(const struct idm_map *map)

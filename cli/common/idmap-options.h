@@ -60,8 +60,8 @@ int add_map_option(struct map_request *request, int letter, const char *value);
  */
 int complete_map(struct map_request *request, const char *how);
 
-/* Parses the value of --upper-ids. Returns as above. */
-int parse_upper_ids(enum idm_upper_ids *ids, const char *value);
+/* Returns the value of --upper-ids, which is one of the words in the table. */
+enum idm_upper_ids parse_upper_ids(const char *value);
 
 #define HOW_TO_GIVE_A_MAP "-m or --userns"
 

@@ -5,6 +5,7 @@
 
 #include "lib/base/mount-attr.h"
 #include "report.h"
+#include "suggest.h"
 
 /* A mount is copied with its options as a whole, so "rro" says the same here as "ro". */
 bool add_mount_option(struct mount_options *mount_options, const char *name, size_t n)
@@ -33,6 +34,14 @@ bool has_wrong_value(const char *option, size_t n)
 	bool deep;
 
 	return name < n && idm_find_attr_option(option, name, &deep);
+}
+
+void suggest_mount_options(struct suggestion *s)
+{
+	const char *name;
+
+	for (size_t i = 0; (name = idm_attr_option_name(i)); i++)
+		suggest_word(s, name);
 }
 
 int report_wrong_value(const char *where, const char *option, size_t n)

@@ -22,6 +22,11 @@ bool add_mount_option(struct mount_options *mount_options, const char *option, s
  */
 bool has_wrong_value(const char *option, size_t n);
 
+struct suggestion;
+
+/* Compares the names of all these options. */
+void suggest_mount_options(struct suggestion *s);
+
 /* Reports such an option, after the text `where`. Returns USAGE. */
 int report_wrong_value(const char *where, const char *option, size_t n);
 

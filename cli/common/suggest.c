@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "suggest.h"
 
+#include <ctype.h>
+#include <stdbool.h>
 #include <string.h>
+
+#include "report.h"
 
 /* Longer words are not compared. */
 #define LONGEST 32
@@ -16,13 +20,18 @@ struct distances {
 	unsigned int before[LONGEST + 1], last[LONGEST + 1], now[LONGEST + 1];
 };
 
+static bool is_other(char a, char b)
+{
+	return tolower((unsigned char)a) != tolower((unsigned char)b);
+}
+
 static unsigned int distance_at(const struct distances *d, const char *a, const char *b, size_t i,
 				size_t j)
 {
-	unsigned int least = d->last[j - 1] + (a[i - 1] != b[j - 1]);
+	unsigned int least = d->last[j - 1] + is_other(a[i - 1], b[j - 1]);
 
 	least = least_of(least, least_of(d->last[j], d->now[j - 1]) + 1);
-	if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+	if (i > 1 && j > 1 && !is_other(a[i - 1], b[j - 2]) && !is_other(a[i - 2], b[j - 1]))
 		least = least_of(least, d->before[j - 2] + 1);
 	return least;
 }
@@ -64,4 +73,18 @@ void suggest_word(struct suggestion *s, const char *known)
 		return;
 	s->best = known;
 	s->distance = distance;
+}
+
+void suggest_words(struct suggestion *s, const char *const *known)
+{
+	for (; *known; known++)
+		suggest_word(s, *known);
+}
+
+int report_unknown_word(const struct suggestion *s, const char *where, const char *kind, const char *see)
+{
+	if (s->best)
+		return report_usage("%s%s: unknown %s; did you mean %s?", where, s->word, kind, s->best);
+	return report_usage("%s%s: unknown %s%s%s", where, s->word, kind, see ? "; see " : "",
+			    see ? see : "");
 }

@@ -10,7 +10,16 @@ struct suggestion {
 	unsigned int distance; /* of `best` */
 };
 
-/* Compares one more known word. */
+/* Compares one more known word, without regard to case. */
 void suggest_word(struct suggestion *s, const char *known);
+
+/* The same for a list that ends with NULL. */
+void suggest_words(struct suggestion *s, const char *const *known);
+
+/*
+ * Reports "WHERE WORD: unknown KIND" and the suggestion. Without one, it names the document `see`, or
+ * nothing if that is NULL. Returns USAGE.
+ */
+int report_unknown_word(const struct suggestion *s, const char *where, const char *kind, const char *see);
 
 #endif

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "cli/common/report.h"
+#include "cli/common/suggest.h"
 #include "lib/base/lowerdir.h"
 #include "run.h"
 
@@ -38,6 +39,18 @@ static bool set_bind_flag(struct run_bind *b, const char *option)
 	return true;
 }
 
+static int report_unknown_bind_option(const char *where, const char *option, const char *name)
+{
+	static const char *const own[] = { "recursive", "keep-rest", "remap", "on-top",
+					   "idmap",	"map",	     NULL };
+	struct suggestion s = { .word = name };
+
+	suggest_words(&s, own);
+	suggest_mount_options(&s);
+	s.word = option;
+	return report_unknown_word(&s, where, "option", NULL);
+}
+
 static int report_bind_option(const struct run_bind *b, const char *option)
 {
 	char name[32], where[512]; /* all known names are shorter */
@@ -45,9 +58,9 @@ static int report_bind_option(const struct run_bind *b, const char *option)
 	size_t n = strcspn(option, "=");
 
 	snprintf(name, sizeof(name), "%.*s", (int)n, option);
-	if (!option[n] || !set_bind_flag(&unused, name))
-		return report_usage("--bind %s: %s: unknown option", b->source, option);
 	snprintf(where, sizeof(where), "--bind %s: ", b->source);
+	if (!option[n] || !set_bind_flag(&unused, name))
+		return report_unknown_bind_option(where, option, name);
 	return report_wrong_value(where, option, strlen(option));
 }
 

@@ -3,11 +3,13 @@
  * The capabilities of the program: a default set, with those of --cap-add, without those of --cap-drop.
  */
 #include <linux/capability.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/prctl.h>
 
 #include "cli/common/report.h"
+#include "cli/common/suggest.h"
 #include "lib/base/lowerdir.h"
 #include "run.h"
 
@@ -76,6 +78,19 @@ static const struct cap *find_cap(const char *name)
 	return NULL;
 }
 
+static int report_unknown_cap(const char *option, const char *name)
+{
+	bool prefix = strncasecmp(name, "CAP_", 4) == 0;
+	struct suggestion s = { .word = prefix ? name + 4 : name };
+	char where[32];
+
+	for (size_t i = 0; i < CAPS; i++)
+		suggest_word(&s, table[i].name);
+	s.word = name;
+	snprintf(where, sizeof(where), "%s ", option);
+	return report_unknown_word(&s, where, "capability", "capabilities(7)");
+}
+
 static bool kernel_has(unsigned int number)
 {
 	return prctl(PR_CAPBSET_READ, number, 0, 0, 0) >= 0;
@@ -93,7 +108,7 @@ static int add_cap(struct run_cap_list *list, const char *option, const char *na
 	}
 	cap = find_cap(name);
 	if (!cap)
-		return report_usage("%s %s: unknown capability; see capabilities(7)", option, name);
+		return report_unknown_cap(option, name);
 	/* A new user namespace has every capability of the kernel, whatever the caller has. */
 	if (!kernel_has(cap->number))
 		return report_failure("%s %s: this kernel does not have that capability", option, name);

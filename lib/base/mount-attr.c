@@ -64,6 +64,11 @@ const struct idm_attr_option *idm_find_attr_option(const char *name, size_t n, b
 	return option && *deep && option->no_change ? NULL : option;
 }
 
+const char *idm_attr_option_name(size_t index)
+{
+	return index < ARRAY_SIZE(options) ? options[index].name : NULL;
+}
+
 void idm_apply_attr_option(const struct idm_attr_option *option, uint32_t *set, uint32_t *clear)
 {
 	*set = (*set & ~option->clear) | option->set;

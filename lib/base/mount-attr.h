@@ -25,6 +25,9 @@ struct idm_attr_option {
  */
 const struct idm_attr_option *idm_find_attr_option(const char *name, size_t n, bool *deep);
 
+/* Returns the name of the option at an index, or NULL behind the last one. */
+const char *idm_attr_option_name(size_t index);
+
 /*
  * Applies the option to the attributes to set and to clear. The later option of two that contradict each
  * other wins.

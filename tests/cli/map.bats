@@ -304,7 +304,7 @@ no_trailing_blanks()
 	fails 2 'idmount: map: --invert: the option accepts no value' idmount map --invert=1
 	fails 2 'idmount: map: --unknown: unknown option; see "idmount help map"' idmount map --unknown=5
 	fails 2 'idmount: map: -x: unknown option; see "idmount help map"' idmount map -x
-	fails 2 'idmount: map: --format: expected text, kernel, containerd, util-linux, crun or oci, got foo' \
+	fails 2 'idmount: map: --format foo: expected text, kernel, containerd, util-linux, crun or oci' \
 		idmount map -m 0:1 --format foo
 	local id
 
@@ -326,6 +326,38 @@ no_trailing_blanks()
 	fails 2 'idmount: foo: unknown command; see "idmount --help"' idmount foo
 	fails 2 'idmount: foo: unknown command; see "idmount --help"' idmount help foo
 	fails 2 'idmount: --foo: unknown command; see "idmount --help"' idmount --foo
+}
+
+@test "a mistyped word in a value is answered by the nearest one" {
+	fails 2 'idmount: mount: -o nosiud: unknown option; did you mean nosuid?' idmount mount -m 0:1 -o ro,nosiud src dst
+	fails 2 'idmount: mount: -o RO: unknown option; did you mean ro?' idmount mount -m 0:1 -o RO src dst
+	fails 2 'idmount: mount: -o privte: unknown option; did you mean private?' idmount mount -m 0:1 -o privte src dst
+	fails 2 'idmount: mount: -o xyz: unknown option; see "idmount help mount"' idmount mount -m 0:1 -o xyz src dst
+	fails 1 'mount.idmap: mpa=0:1: unknown option; did you mean map?' "$MOUNT_IDMAP" src dst -o mpa=0:1
+	fails 1 'mount.idmap: no-fail: unknown option; did you mean nofail?' "$MOUNT_IDMAP" src dst -o map=0:1,no-fail
+	fails 2 'idmount: list: -o tagret: unknown column; did you mean TARGET?' idmount list -o tagret
+	fails 2 'idmount: map: --format kernle: expected text, kernel, containerd, util-linux, crun or oci; did you mean kernel?' \
+		idmount map --format kernle -m 0:1
+	fails 2 'idmount: apply: --format OCI: expected containerd or oci; did you mean oci?' idmount apply --format OCI a b
+	fails 2 'idmount: overlay: --upper-ids dsik: expected shifted or disk; did you mean disk?' idmount overlay --upper-ids dsik a
+	fails 2 'idmount: oci-hook: --log-format jsno: expected text or json; did you mean json?' idmount oci-hook --log-format jsno
+	fails 125 'idmount: run: --cap-drop CAP_SYS_AMDIN: unknown capability; did you mean SYS_ADMIN?' \
+		idmount run --rootfs / --cap-drop CAP_SYS_AMDIN -- true
+	fails 125 'idmount: run: --bind /a: recusrive: unknown option; did you mean recursive?' \
+		idmount run --rootfs / --bind /a:/b:recusrive -- true
+}
+
+@test "each option whose value is one of some words accepts no other one" {
+	local command option n=0
+
+	for command in mount overlay apply bundle map oci-hook explain check list umount undo run; do
+		while read -r option; do
+			run -"$([[ $command == run ]] && echo 125 || echo 2)" --separate-stderr idmount "$command" "$option" no-such-word
+			[[ $stderr == "idmount: $command: $option no-such-word: expected "* ]]
+			n=$((n + 1))
+		done < <(idmount help "$command" | grep -oE -- '--[a-z-]+ [a-z-]+\|[a-z|-]+' | cut -d' ' -f1)
+	done
+	((n >= 6))
 }
 
 @test "quoted text cannot forge a line of a message" {
