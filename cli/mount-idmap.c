@@ -112,6 +112,30 @@ static int read_helper_arguments(struct helper *h, int argc, char **argv)
 
 /* ---- mounting ---- */
 
+/*
+ * Opens nothing but a regular file, as those of namespaces are: a FIFO would wait, and the mere open of
+ * some devices has effects.
+ */
+static int open_namespace_file(const char *path)
+{
+	int found = open(path, O_PATH | O_CLOEXEC), fd = -1;
+	struct stat st;
+	char link[40];
+
+	if (found >= 0 && fstat(found, &st) == 0) {
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", found);
+		errno = EINVAL;
+		fd = S_ISREG(st.st_mode) ? open(link, O_RDONLY | O_CLOEXEC) : -1;
+	}
+	if (found >= 0) {
+		int saved = errno;
+
+		close(found);
+		errno = saved;
+	}
+	return fd;
+}
+
 /* mount -N: a process number or a namespace file. mount(8) leaves entering it to its helpers. */
 static int enter_mount_namespace(const char *namespace)
 {
@@ -122,7 +146,7 @@ static int enter_mount_namespace(const char *namespace)
 		snprintf(path, sizeof(path), "/proc/%.20s/ns/mnt", namespace);
 		namespace = path;
 	}
-	fd = open(namespace, O_RDONLY | O_CLOEXEC);
+	fd = open_namespace_file(namespace);
 	if (fd < 0) {
 		report_failure("%s: open mount namespace: %s", namespace, strerror(errno));
 		return MOUNT_SYSTEM;

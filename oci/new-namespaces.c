@@ -2,10 +2,12 @@
 #include "new-namespaces.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <sys/mount.h>
 
 #include "lib/base/error.h"
+#include "lib/sys/capability.h"
 #include "lib/sys/refused.h"
 #include "lib/userns/userns-diag.h"
 
@@ -31,6 +33,13 @@ static int diagnose_no_mount_namespace(int code, struct idm_error *err)
 {
 	if (is_refusal(code) && idm_filter_refuses(IDM_CALL_UNSHARE))
 		return idm_diagnose_refused(IDM_CALL_UNSHARE, code, step_mounts, NULL, err);
+	if (code == -EPERM && !idm_has_capability(CAP_SYS_ADMIN)) {
+		idm_fail(err, code, step_mounts, NULL,
+			 "it requires CAP_SYS_ADMIN in this user namespace");
+		if (idm_in_initial_userns())
+			idm_hint_privilege(err);
+		return code;
+	}
 	return idm_fail(err, code, step_mounts, NULL, "%s", idm_errno_text(-code));
 }
 

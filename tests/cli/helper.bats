@@ -324,6 +324,13 @@ mount.idmap: attached the copy at /mnt/dst" "$stderr"
 		/sbin/mount.idmap /mnt/src /mnt/dst -N 4194305 -o map=1000:2000
 	refused 2 'mount.idmap: /proc/self/ns/user: enter mount namespace: Invalid argument' \
 		/sbin/mount.idmap /mnt/src /mnt/dst -N /proc/self/ns/user -o map=1000:2000
+	# Nothing waits for a FIFO, and no device is opened.
+	mkfifo fifo
+	mknod device c 1 3
+	for file in fifo device .; do
+		fails 2 "mount.idmap: $file: open mount namespace: Invalid argument" \
+			timeout 10 "$MOUNT_IDMAP" /mnt/src /mnt/dst -N $file -o map=1000:2000
+	done
 }
 
 # ---- refusals ----

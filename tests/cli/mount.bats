@@ -1188,6 +1188,17 @@ $some_can" idmount mount --dry-run -m 0:0 /proc dst
 	umount dst
 }
 
+@test "--dry-run: a user without the privilege learns what is missing" {
+	local missing='make mount namespace: it requires CAP_SYS_ADMIN in this user namespace
+hint: run it as root; an ordinary user runs it below unshare --user --map-root-user --map-auto --mount, or uses idmount run'
+
+	refused 1 "idmount: mount: $missing" as 4321 "$IDMOUNT" mount --dry-run -m 0:0 src dst
+	refused 1 "idmount: overlay: $missing" as 4321 "$IDMOUNT" overlay --dry-run -L src:dst dst
+	# In a user namespace of its own, the next step fails: the filesystem is not of that namespace.
+	run -1 --separate-stderr as 4321 unshare --user --map-root-user --mount "$IDMOUNT" mount --dry-run -m 0:0 src dst
+	[[ $stderr == 'idmount: mount: src: map tree: '* ]]
+}
+
 @test "-v: each step on standard error" {
 	local steps=(
 		"idmount: mount: idmount $(idmount --version | cut -d' ' -f2), Linux $(uname -r), user 0"
