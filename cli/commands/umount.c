@@ -62,14 +62,12 @@ static int report_umount_error(const struct idm_error *from, const char *target)
 {
 	struct idm_error err;
 
+	if (from->errnum == EBUSY) {
+		idm_fail_busy_mount(&err, target);
+		return report_error(&err);
+	}
 	idm_fail(&err, -from->errnum, from->step, target, "%.*s", IDM_PART(from, reason));
-	if (from->errnum == EBUSY)
-		idm_hint(&err,
-			 "\"fuser -vm %s\" lists its users; IDM_UMOUNT_LAZY detaches it anyway, "
-			 "IDM_UMOUNT_RECURSIVE unmounts those below it first",
-			 target);
-	else
-		idm_hint(&err, "%s", from->hint);
+	idm_hint(&err, "%s", from->hint);
 	return report_error(&err);
 }
 

@@ -149,3 +149,13 @@ int idm_fail_empty(struct idm_error *err, enum idm_error_step step)
 {
 	return idm_fail(err, -ENOENT, step, NULL, "the path is empty");
 }
+
+int idm_fail_busy_mount(struct idm_error *err, const char *target)
+{
+	idm_fail(err, -EBUSY, IDM_STEP_UNMOUNT, target, "the mount is in use");
+	idm_hint(err,
+		 "\"fuser -vm %s\" lists its users; IDM_UMOUNT_LAZY detaches it anyway, "
+		 "IDM_UMOUNT_RECURSIVE unmounts those below it first",
+		 target);
+	return -EBUSY;
+}

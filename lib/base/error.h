@@ -45,6 +45,9 @@ int idm_fail(struct idm_error *err, int code, enum idm_error_step step, const ch
 /* Fails with -ENOENT: an empty path, and no flag that asks for the directory itself. */
 int idm_fail_empty(struct idm_error *err, enum idm_error_step step);
 
+/* Fails with -EBUSY: the mount at this path is in use. The hint names the path, too. */
+int idm_fail_busy_mount(struct idm_error *err, const char *target);
+
 /* Names the subject of an error that has none. */
 void idm_subject(struct idm_error *err, const char *subject);
 

@@ -53,12 +53,7 @@ static int diagnose_unmount(int code, const struct target *target, struct idm_er
 {
 	switch (code) {
 	case -EBUSY:
-		idm_fail(err, code, step_umount, target->path, "the mount is in use");
-		idm_hint(err,
-			 "\"fuser -vm %s\" lists its users; IDM_UMOUNT_LAZY detaches it anyway, "
-			 "IDM_UMOUNT_RECURSIVE unmounts those below it first",
-			 target->path);
-		return code;
+		return idm_fail_busy_mount(err, target->path);
 	case -EINVAL:
 		return diagnose_no_mount(target, err);
 	case -EPERM:
