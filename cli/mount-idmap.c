@@ -252,6 +252,9 @@ static int mount_idmap(struct helper *h)
 	if (may_be_missing(h))
 		return report_if_verbose(h, h->options.mount.source,
 					 "does not exist, which is no failure (nofail)");
+	status = complete_fstab_owner(&h->options);
+	if (status != DONE)
+		return status == FAILED ? MOUNT_FAILED : MOUNT_USAGE;
 	mounted = h->options.mount.replace ? OTHER_MAP : compare_mounted(&h->options.mount);
 	if (mounted == SAME_MAP)
 		return report_if_verbose(h, h->options.mount.target, "already mounted");

@@ -58,7 +58,7 @@ _idmount_map()
 		;;
 	*)
 		# The first name of an entry. Commas and pluses do not end a word for bash.
-		[[ $map == *[,+]* ]] || given='auto u: g: b:'
+		[[ $map == *[,+]* ]] || given='auto owner: u: g: b:'
 		mapfile -t COMPREPLY < <(compgen -W "$given" -- "$cur" || :
 			compgen -P "${cur%"${map##*[,+]}"}" -S : -u -- "${map##*[,+]}")
 		;;

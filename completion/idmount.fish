@@ -28,7 +28,7 @@ function __idmount_map
         printf '%s\n' "$given"(__fish_complete_users | string replace -r '\t.*' '')
     end
     if test -z "$given"
-        printf '%s\n' auto u: g: b:
+        printf '%s\n' auto owner: u: g: b:
     end
 end
 

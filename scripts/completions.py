@@ -97,7 +97,7 @@ _idmount_map()
 		_$kind
 	else
 		_$kind -S :
-		compadd -S '' -- u: g: b:
+		compadd -S '' -- owner: u: g: b:
 		compadd -- auto
 	fi
 }
@@ -214,7 +214,7 @@ function __idmount_map
         printf '%s\n' "$given"(__fish_complete_users | string replace -r '\t.*' '')
     end
     if test -z "$given"
-        printf '%s\n' auto u: g: b:
+        printf '%s\n' auto owner: u: g: b:
     end
 end
 

@@ -111,7 +111,9 @@ static int run_mount(int argc, char **argv)
 		return report_usage("%s is empty", *operand[0] ? "TARGET" : "SOURCE");
 	if (request.mapped_flags == (IDM_TREE_REMAP | IDM_TREE_ON_TOP))
 		return report_usage("--remap and --on-top exclude each other");
-	status = complete_map(&maps, HOW_TO_GIVE_A_MAP);
+	if (maps.owner_text && request.mapped_flags & IDM_TREE_REMAP)
+		return refuse_owner_of_mapped("", "--remap");
+	status = complete_map_of_source(&maps, HOW_TO_GIVE_A_MAP, operand[0]);
 	if (status != DONE)
 		return status;
 	request.source = operand[0];

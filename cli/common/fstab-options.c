@@ -126,7 +126,21 @@ int complete_fstab_options(struct fstab_options *o)
 
 	if (o->mount.mapped_flags == (IDM_TREE_REMAP | IDM_TREE_ON_TOP))
 		return report_usage("remap and on-top exclude each other");
+	if (o->maps.owner_text && o->mount.mapped_flags & IDM_TREE_REMAP)
+		return refuse_owner_of_mapped("", "remap");
+	if (o->maps.owner_text)
+		return DONE;
 	status = complete_map(&o->maps, "-o map=MAP");
+	o->mount.map = o->maps.map;
+	return status;
+}
+
+int complete_fstab_owner(struct fstab_options *o)
+{
+	int status = DONE;
+
+	if (o->maps.owner_text)
+		status = complete_map_of_source(&o->maps, "-o map=MAP", o->mount.source);
 	o->mount.map = o->maps.map;
 	return status;
 }

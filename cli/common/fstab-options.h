@@ -17,7 +17,10 @@ struct fstab_options {
 /* Adds a list of options, which is modified. Returns DONE, or reports and returns the exit status. */
 int parse_fstab_options(struct fstab_options *options, char *list);
 
-/* After the last list: sets mount.map. Returns as above. */
+/* After the last list: sets mount.map, unless the map depends on the source. Returns as above. */
 int complete_fstab_options(struct fstab_options *options);
+
+/* Then sets mount.map for mount.source, which must exist. Returns as above. */
+int complete_fstab_owner(struct fstab_options *options);
 
 #endif

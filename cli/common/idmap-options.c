@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/idmap/idmap.h"
 #include "option-names.h"
 #include "report.h"
 
@@ -19,12 +20,14 @@ const char map_details[] =
 	"  -m 0:100000:65536             the IDs of a container's image as on its host\n"
 	"  -m u:alice:bob,g:staff:users  by name\n"
 	"  -m auto:alice                 to alice's ranges in /etc/subuid and /etc/subgid\n"
+	"  -m owner:0                    the owner and group of SOURCE appear as root (mount alone)\n"
 	"Also accepted: uidmap=C:H:S,... and gidmap=... (containerd), uids=C-H-S#...;gids=... (crun),\n"
 	"X-mount.idmap= values (util-linux), /proc/PID/ns/user.\n";
 
 void map_request_free(struct map_request *request)
 {
 	idm_map_free(request->map);
+	free(request->owner_text);
 }
 
 static int have_map(struct map_request *request)
@@ -92,6 +95,75 @@ static int add_userns(struct idm_map *map, const char *value)
 	return idm_map_add_pid(map, (pid_t)pid, &err) < 0 ? report_error(&err) : DONE;
 }
 
+/* ---- the owner of the source ---- */
+
+static bool is_kind(const char *text, size_t n)
+{
+	static const char *const kinds[] = { "u", "uid", "g", "gid", "b", "both" };
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strlen(kinds[i]) == n && strncmp(kinds[i], text, n) == 0)
+			return true;
+	return false;
+}
+
+bool names_owner(const char *text)
+{
+	static const char separators[] = ",+ \t\n\v\f\r";
+
+	while (*text) {
+		size_t n;
+
+		text += strspn(text, separators);
+		n = strcspn(text, ":");
+		if (text[n] && is_kind(text, n))
+			text += n + 1;
+		if (strncmp(text, "owner:", 6) == 0)
+			return true;
+		text += strcspn(text, separators);
+	}
+	return false;
+}
+
+/* The source often comes later on the command line. */
+static int keep_owner_text(struct map_request *request, const char *text)
+{
+	char *both;
+
+	if (asprintf(&both, "%s%s%s", request->owner_text ? request->owner_text : "",
+		     request->owner_text ? "," : "", text) < 0)
+		return out_of_memory();
+	free(request->owner_text);
+	request->owner_text = both;
+	return DONE;
+}
+
+int parse_owner_map_in(const char *where, struct idm_map *map, const char *text, const char *source)
+{
+	struct idm_error err;
+	int r = idm_map_parse_owner(map, text, source, &err);
+
+	return r < 0 ? report_map(r, where, text, &err) : DONE;
+}
+
+int refuse_owner_of_mapped(const char *where, const char *option)
+{
+	return report_usage("%sowner and %s exclude each other: the owner on disk is not the one that "
+			    "the source shows",
+			    where, option);
+}
+
+int complete_map_of_source(struct map_request *request, const char *how, const char *source)
+{
+	int status = DONE;
+
+	if (request->owner_text)
+		status = parse_owner_map_in("", request->map, request->owner_text, source);
+	free(request->owner_text);
+	request->owner_text = NULL;
+	return status == DONE ? complete_map(request, how) : status;
+}
+
 int add_map_option(struct map_request *request, int letter, const char *value)
 {
 	int status;
@@ -105,6 +177,8 @@ int add_map_option(struct map_request *request, int letter, const char *value)
 		return status;
 	if (letter == OPTION_USERNS)
 		return add_userns(request->map, value);
+	if (names_owner(value))
+		return keep_owner_text(request, value);
 	return parse_map_option(request->map, value);
 }
 
@@ -114,6 +188,10 @@ int complete_map(struct map_request *request, const char *how)
 
 	if (!request->given)
 		return report_usage("a map is missing; use %s", how);
+	if (request->owner_text)
+		return report_usage(
+			"%s: owner stands for the owner of a source, which is not known here",
+			request->owner_text);
 	if (!request->keep_rest)
 		return DONE;
 	return idm_map_keep_rest(request->map, IDM_BOTH, &err) < 0 ? report_error(&err) : DONE;

@@ -36,6 +36,7 @@ struct map_request {
 	struct idm_map *map; /* released by map_request_free() */
 	bool given;	     /* any option for a map was there */
 	bool keep_rest;
+	char *owner_text; /* entries that name the source's owner; NULL: none */
 };
 
 void map_request_free(struct map_request *request);
@@ -59,6 +60,19 @@ int add_map_option(struct map_request *request, int letter, const char *value);
  * was asked for. The message then names `how` to ask for one.
  */
 int complete_map(struct map_request *request, const char *how);
+
+/* The same where a source exists. The word "owner" in the map stands for its owner. */
+int complete_map_of_source(struct map_request *request, const char *how, const char *source);
+
+/* Returns whether the text, in the form of -m, has an entry whose disk ID is "owner". */
+bool names_owner(const char *text);
+
+/* Adds entries of which some name the owner of the source. Returns DONE, or reports as
+ * parse_map_option(). */
+int parse_owner_map_in(const char *where, struct idm_map *map, const char *text, const char *source);
+
+/* "owner" with an option that replaces the source's map: the owner on disk is another one. */
+int refuse_owner_of_mapped(const char *where, const char *option);
 
 /* Returns the value of --upper-ids, which is one of the words in the table. */
 enum idm_upper_ids parse_upper_ids(const char *value);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "cli/common/fstab-options.h"
 #include "cli/common/quoted-options.h"
@@ -144,6 +145,12 @@ static int check_helper_options(const struct fstab_line *line, struct fstab_opti
 	free(list);
 	if (status == DONE)
 		status = complete_fstab_options(o);
+	/* A missing source is another fault. */
+	o->mount.source = line->source;
+	if (o->maps.owner_text && access(line->source, F_OK) < 0)
+		return status;
+	if (status == DONE)
+		status = complete_fstab_owner(o);
 	if (status == DONE && idm_map_check(o->mount.map, &err) < 0)
 		status = report_error(&err);
 	return status;

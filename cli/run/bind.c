@@ -16,7 +16,9 @@ static int parse_bind_map(struct run_bind *b, const char *text)
 	if (!b->map && idm_map_new(&b->map) < 0)
 		return out_of_memory();
 	snprintf(where, sizeof(where), "--bind %s", b->source);
-	return parse_map_option_in(where, b->map, text);
+	b->owner |= names_owner(text);
+	return names_owner(text) ? parse_owner_map_in(where, b->map, text, b->source)
+				 : parse_map_option_in(where, b->map, text);
 }
 
 /* Sets an option that accepts no value. Returns false if it is another one. */
@@ -100,6 +102,12 @@ static int check_bind(struct run_bind *b)
 		return report_usage("--bind %s: map= and idmap exclude each other", b->source);
 	if (b->mapped_flags == (IDM_TREE_REMAP | IDM_TREE_ON_TOP))
 		return report_usage("--bind %s: remap and on-top exclude each other", b->source);
+	if (b->owner && b->mapped_flags & IDM_TREE_REMAP) {
+		char where[512];
+
+		snprintf(where, sizeof(where), "--bind %s: ", b->source);
+		return refuse_owner_of_mapped(where, "remap");
+	}
 	if (b->mapped_flags && !b->map && !b->container_map)
 		return report_usage("--bind %s: remap and on-top require map= or idmap", b->source);
 	if (b->keep_rest && !b->map)

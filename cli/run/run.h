@@ -33,6 +33,7 @@ struct run_bind {
 	struct mount_options mount_options;
 	struct hardening hardening;
 	bool recursive, keep_rest;
+	bool owner;		   /* the map names the owner of the source */
 	unsigned int mapped_flags; /* IDM_TREE_REMAP or ON_TOP, for a source that is mapped already */
 	bool container_map;	   /* as the root filesystem */
 	struct idm_map *map;	   /* disk IDs to those of the container; NULL: none */

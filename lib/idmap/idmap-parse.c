@@ -40,6 +40,7 @@ struct parser {
 	struct idm_error *err;
 	struct slice entry; /* the one being read, for messages */
 	bool lookup;
+	const struct idm_ids *owner;	 /* of the source; NULL: it is not known */
 	const struct idm_map *container; /* NULL: no container exists */
 	bool relative;			 /* the second column counts in the container */
 };
@@ -270,11 +271,20 @@ static int resolve_ids(struct parser *ps, struct slice field, unsigned int kinds
 	return 0;
 }
 
+static int resolve_disk_ids(struct parser *ps, struct slice field, unsigned int kinds,
+			    struct idm_ids *ids)
+{
+	if (!ps->owner || !is_word(field, "owner"))
+		return resolve_ids(ps, field, kinds, ids);
+	*ids = *ps->owner;
+	return 0;
+}
+
 static int add_fields(struct parser *ps, unsigned int kinds, const struct slice *f, size_t n)
 {
 	struct idm_ids disk = { 0 }, seen = { 0 };
 	uint32_t count = 1;
-	int r = resolve_ids(ps, f[0], kinds, &disk);
+	int r = resolve_disk_ids(ps, f[0], kinds, &disk);
 
 	if (r == 0)
 		r = resolve_ids(ps, f[1], kinds, &seen);
@@ -542,6 +552,14 @@ static int parse_text(struct parser *ps, struct idm_map *map, const char *text)
 int idm_map_parse_text(struct idm_map *map, const char *text, bool lookup, struct idm_error *err)
 {
 	struct parser ps = { .err = err, .lookup = lookup };
+
+	return parse_text(&ps, map, text);
+}
+
+int idm_map_parse_owned_by(struct idm_map *map, const char *text, const struct idm_ids *owner,
+			   struct idm_error *err)
+{
+	struct parser ps = { .err = err, .lookup = true, .owner = owner };
 
 	return parse_text(&ps, map, text);
 }

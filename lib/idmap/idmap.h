@@ -51,6 +51,19 @@ int idm_map_parse_text(struct idm_map *map, const char *text, bool lookup, struc
 int idm_map_parse_inside(struct idm_map *map, const char *text, const struct idm_map *container,
 			 struct idm_error *err);
 
+struct idm_ids;
+
+/* The same with lookups. As a disk ID, the word "owner" stands for these two IDs. */
+int idm_map_parse_owned_by(struct idm_map *map, const char *text, const struct idm_ids *owner,
+			   struct idm_error *err);
+
+/*
+ * The same for the owner and the group of a file, as the caller sees them. -EOVERFLOW: they may be IDs
+ * that the caller's user namespace lacks.
+ */
+int idm_map_parse_owner(struct idm_map *map, const char *text, const char *source,
+			struct idm_error *err);
+
 /* Moves everything out of *from, instead of what *to held. */
 void idm_map_move(struct idm_map *to, struct idm_map *from);
 

@@ -182,6 +182,18 @@ hint: add one such as g:0:100000:65536, or -o keep-rest to let every gid keep it
 	faults '1: X-mount.idmap: the type idmap has map= for this' <<<'/mnt/src /mnt/dst idmap X-mount.idmap=0:1:1 0 0'
 }
 
+@test "the owner of the source in a map" {
+	faults '2: /mnt/no: the source does not exist; create it, or add nofail
+3: owner and remap exclude each other: the owner on disk is not the one that the source shows
+4: check map: the map has no gid entries; the kernel requires both sides
+hint: add one such as g:0:100000:65536, or -o keep-rest to let every gid keep its number' <<-'END'
+		/mnt/src /mnt/dst idmap map=owner:1000       0 0
+		/mnt/no  /mnt/dst idmap map=owner:1000       0 0
+		/mnt/src /mnt/dst idmap map=owner:1000,remap 0 0
+		/mnt/src /mnt/dst idmap map=u:owner:1000     0 0
+	END
+}
+
 @test "missing sources, with nofail and without" {
 	faults '1: /mnt/no: the source does not exist; create it, or add nofail' <<-'END'
 		/mnt/no /mnt/dst idmap map=1:2        0 0

@@ -304,6 +304,24 @@ mount.idmap: attached the copy at /mnt/dst" "$stderr"
 		/sbin/mount.idmap /mnt/src /mnt/dst -s -o map=1000:2000:x
 }
 
+@test "map=owner:ID, the owner of the source" {
+	chown 1000:100 src
+	chown 1000:100 src/file
+	noting mount -t idmap -o map=owner:0 src dst
+	mounted 0:0
+	# mount -a may run repeatedly.
+	noting mount -t idmap -o map=owner:0 src dst
+	mounted 0:0
+	undo
+	noting mount -t idmap -o map=u:owner:7+g:owner:8 src dst
+	mounted 7:8
+	undo
+	quietly mount -t idmap -o map=owner:0,nofail missing dst
+	refused 32 'mount.idmap: missing: parse map: No such file or directory' mount -t idmap -o map=owner:0 missing dst
+	refused 1 'mount.idmap: owner and remap exclude each other: the owner on disk is not the one that the source shows' \
+		mount -t idmap -o map=owner:0,remap src dst
+}
+
 @test "-N: in another mount namespace" {
 	local process
 
@@ -319,6 +337,12 @@ mount.idmap: attached the copy at /mnt/dst" "$stderr"
 	noting /sbin/mount.idmap /mnt/src /mnt/dst -N "/proc/$process/ns/mnt" -o map=1000:2000
 	same 'mounts there' 1 "$(grep -c ' /mnt/dst .*idmapped' "/proc/$process/mountinfo")"
 	same 'mounts here' 0 "$(mounts_at /mnt/dst)"
+
+	# The source of that namespace decides.
+	mkdir only
+	nsenter --target "$process" --mount sh -c 'umount /mnt/dst; mount -t tmpfs -o uid=3000,gid=4000 only /mnt/only'
+	noting /sbin/mount.idmap /mnt/only /mnt/dst -N "$process" -o map=owner:5
+	same 'owner there' 5:5 "$(nsenter --target "$process" --mount stat -c %u:%g /mnt/dst)"
 
 	refused 2 'mount.idmap: /proc/4194305/ns/mnt: open mount namespace: No such file or directory' \
 		/sbin/mount.idmap /mnt/src /mnt/dst -N 4194305 -o map=1000:2000

@@ -1149,6 +1149,63 @@ hint: /proc/self/uid_map lists those that exist' in_pieces "$IDMOUNT" mount -m 0
 	prints '0:0:65537' in_pieces "$IDMOUNT" map -m 0:0 --keep-rest --format text
 }
 
+# ---- the owner of the source ----
+
+@test "owner: the owner and the group of the source" {
+	chown 1000:100 src
+	chown 100:1000 src/file
+	noting idmount mount -m owner:0 src dst
+	same 'both' '0:0 65534:65534' "$(owner dst) $(owner dst/file)"
+	same 'the map' 'u:1000:0:1,g:100:0:1' "$(idmount list -rno map dst)"
+	touch dst/new
+	same 'stored' 1000:100 "$(owner src/new)"
+	umount dst
+	noting idmount mount -m u:owner:7,g:owner:8 -m 5:6 src dst
+	same 'one side each' '7:8' "$(owner dst)"
+	umount dst
+	noting idmount mount -m gid:owner:8+u:1000:9 --keep-rest src dst
+	same 'a number beside' '9:8' "$(owner dst)"
+	umount dst
+	noting idmount mount -m owner:daemon src dst
+	same 'a name' "$(id -u daemon):$(id -g daemon)" "$(owner dst)"
+	umount dst
+	touch target
+	noting idmount mount -m owner:5 src/file target
+	same 'a file' 5:5 "$(owner target)"
+	umount target
+	# Each map is checked as if it were written in numbers.
+	refused 2 'idmount: mount: u:1000:6:1: add to map: overlaps u:1000:5:1: both have the disk ID 1000' \
+		idmount mount -m owner:5,1000:6 src dst
+}
+
+@test "owner: of root, of a mapped source, and where it is not known" {
+	local both='owner and --remap exclude each other: the owner on disk is not the one that the source shows'
+
+	mkdir copy
+	run -0 --separate-stderr idmount mount -m owner:1000 src dst
+	same 'owner' 1000:1000 "$(owner dst)"
+	[[ $stderr == *'can store set-user-ID programs of root'* || $stderr == *'added nosuid'* ]]
+	noting idmount mount -m owner:0 --on-top dst copy
+	same 'on top' 0:0 "$(owner copy)"
+	umount copy
+	refused 2 "idmount: mount: $both" idmount mount -m owner:0 --remap dst copy
+	umount dst
+	refused 1 'idmount: mount: missing: parse map: No such file or directory' idmount mount -m owner:0 missing dst
+	refused 2 'idmount: mount: owner:0:2: parse map: expected a count of 1 for a name' idmount mount -m owner:0:2 src dst
+	refused 2 'idmount: overlay: owner:0: owner stands for the owner of a source, which is not known here' \
+		idmount overlay -L src -m owner:0 dst
+	refused 2 'idmount: map: u:owner:0: owner stands for the owner of a source, which is not known here' \
+		idmount map -m u:owner:0 -m g:1:1
+}
+
+@test "owner: an ID that the caller's user namespace lacks" {
+	chown 4321:4321 src
+	new_userns '0 1000 1' '0 1000 1'
+	refused 1 'idmount: mount: src: parse map: its owner is 65534:65534, which also stands for IDs that this user namespace lacks
+hint: write the owner'"'"'s IDs in numbers' \
+		nsenter --target "$userns" --user --setuid 0 --setgid 0 --preserve-credentials "$IDMOUNT" mount -m owner:0 src dst
+}
+
 # ---- --dry-run and -v ----
 
 # tried EXPECTED COMMAND...: --dry-run succeeds, prints that, and changes nothing.

@@ -438,6 +438,7 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	}
 	annotation_refused vol '"0:1:x"' "$key: 0:1:x: expected a number, got \"x\""
 	annotation_refused vol '"root:1"' "$key: root:1: expected a number, got \"root\"; names are not looked up here"
+	annotation_refused vol '"owner:1"' "$key: owner:1: expected a number, got \"owner\"; names are not looked up here"
 	annotation_refused vol '""' "$key: the map is empty"
 	annotation_refused vol '7' "$key: expected a string, got a number"
 	annotation_refused vol '"idmap"' "$key: idmap requires uidMappings in linux"

@@ -161,6 +161,10 @@ mounts_inside()
 	prints text inside --bind data/file:/etc/deep/file:ro,idmap -- cat /etc/deep/file
 	mkdir 'a:b'
 	inside --bind 'a\:b:/data' -- test -d /data
+	same 'the source' 1000:1000 "$(owner data/file)"
+	prints 0:0 inside --bind data/file:/etc/deep/file:map=owner:0,suid,dev -- stat -c %u:%g /etc/deep/file
+	refused 125 'idmount: run: --bind data: owner and remap exclude each other: the owner on disk is not the one that the source shows' \
+		inside --bind data:/data:map=owner:0,remap -- true
 	fails 125 'idmount: run: --bind data: expected SRC:DST[:OPTIONS]' inside --bind data -- true
 	fails 125 'idmount: run: --bind data:data: data: expected an absolute path as target' inside --bind data:data -- true
 	fails 125 'idmount: run: --bind data: green: unknown option' inside --bind data:/data:green -- true

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+/* Maps whose disk column names the owner of a source. */
+#include <errno.h>
+
+#include "lib/base/cancel.h"
+#include "lib/base/error.h"
+#include "lib/sys/capability.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/syscall.h"
+
+#include "idmap.h"
+#include "nss.h"
+
+static const enum idm_error_step step_parse = IDM_STEP_PARSE_MAP;
+
+/* An ID that the namespace lacks appears as the overflow ID, which can be an ID of the namespace too. */
+static bool may_be_unknown(const struct stat *st)
+{
+	return !idm_in_initial_userns() &&
+	       (st->st_uid == idm_overflow_id(IDM_UID) || st->st_gid == idm_overflow_id(IDM_GID));
+}
+
+static int find_owner(const char *path, struct idm_ids *owner, struct idm_error *err)
+{
+	struct stat st;
+	int r = idm_sys_fstatat(AT_FDCWD, path, &st, 0);
+
+	if (r < 0)
+		return idm_fail_errno(err, r, step_parse, path);
+	if (may_be_unknown(&st)) {
+		idm_fail(err, -EOVERFLOW, step_parse, path,
+			 "its owner is %u:%u, which also stands for IDs that this user namespace lacks",
+			 st.st_uid, st.st_gid);
+		idm_hint(err, "write the owner's IDs in numbers");
+		return -EOVERFLOW;
+	}
+	*owner = (struct idm_ids){ st.st_uid, st.st_gid };
+	return 0;
+}
+
+int idm_map_parse_owner(struct idm_map *map, const char *text, const char *source, struct idm_error *err)
+{
+	HOLD_CANCEL;
+	struct idm_ids owner;
+	int r = find_owner(source, &owner, err);
+
+	return r < 0 ? r : idm_map_parse_owned_by(map, text, &owner, err);
+}
