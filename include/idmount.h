@@ -47,14 +47,15 @@
  *  - A function that waits accepts milliseconds: -1 waits without limit, 0 does not wait. It fails with
  *    -EINVAL for less than -1. It returns 0 if the event has come, and fails with -ETIMEDOUT if not. So 0
  *    never means that no result is filled in.
- *  - A struct idm_*_options is a request, and IDM_*_OPTIONS_INIT its defaults. A struct idm_*_info is a
- *    result. So is a struct idm_*_result, of which the caller sets the size. A function fails with -EINVAL
+ *  - A struct idm_*_options is a request, and IDM_*_OPTIONS_INIT its defaults. The functions idm_*_init() set
+ *    the same defaults, for languages without macros. A struct idm_*_info is a result. So is a struct idm_*_result, of which the caller sets the size. A function fails with -EINVAL
  *    for a size below that of 0.1. It fails with -E2BIG if a member that only a newer library knows is not 0.
  *  - A flag's name begins with the function or struct that accepts it. The flags of one object (a tree, a
  *    plan, a reaper, a child) have different bits. A function rejects flags of another function for the same
  *    object, and unknown flags, with -EINVAL. `err` then names these bits in hexadecimal.
  *  - A callback returns 0 to continue. Any other value stops the function, which returns it unchanged. A
  *    program uses positive values: the function's own errors are negative. `progress` differs, see there.
+ *    An iterator (struct idm_*_iter) offers the same without a callback. It holds copies of all items.
  *  - The calling thread resolves paths, with its root, working directory and credentials.
  *  - No function is a cancellation point. pthread_cancel(3) takes effect in the caller, after the call.
  *    A callback runs with cancellation disabled. A thread whose cancel type is asynchronous must disable
@@ -823,6 +824,15 @@ struct idm_tree_options {
 	}
 
 /*
+ * Sets options to the values of IDM_TREE_OPTIONS_INIT. Cannot fail. See idm_init(3).
+ *
+ * @options: the struct
+ * @size: its size in the caller's header: sizeof(struct idm_tree_options)
+ */
+IDM_NONNULL(1)
+void idm_tree_options_init(struct idm_tree_options *options, size_t size);
+
+/*
  * Opens a detached copy of the mount that holds a path, rooted at that directory or file. The caller
  * attaches it with idm_tree_attach(). Closing it undoes everything. No process can see it before it is
  * attached, so its map and attributes are set by then. The library never falls back to an unmapped copy.
@@ -894,6 +904,15 @@ struct idm_attach_options {
 	}
 
 /*
+ * Sets options to the values of IDM_ATTACH_OPTIONS_INIT. Cannot fail. See idm_init(3).
+ *
+ * @options: the struct
+ * @size: its size in the caller's header: sizeof(struct idm_attach_options)
+ */
+IDM_NONNULL(1)
+void idm_attach_options_init(struct idm_attach_options *options, size_t size);
+
+/*
  * Attaches a tree at a target, as the last step and in one system call. The descriptor then refers to the
  * attached mount and may be closed. An attached tree is moved. A failed call removes what IDM_ATTACH_MKDIR
  * created.
@@ -932,6 +951,60 @@ struct idm_attach_options {
 IDM_NONNULL(3)
 int idm_tree_attach(int tree_fd, int dirfd, const char *target,
 		    const struct idm_attach_options *options, struct idm_error *err);
+
+/* Options of idm_mount(). Initialise with IDM_MOUNT_OPTIONS_INIT. */
+struct idm_mount_options {
+	size_t size;               /* sizeof(struct idm_mount_options) */
+	unsigned int flags;        /* IDM_TREE_* and IDM_ATTACH_* */
+	unsigned int map_flags;    /* of the text: 0 or IDM_MAP_PARSE_LOOKUP */
+	unsigned int keep_rest;    /* IDM_UID, IDM_GID: idm_map_keep_rest() for the text; 0: not */
+	const struct idm_map *map; /* instead of the text; NULL: the text */
+	int source_dirfd;          /* where a relative source begins; AT_FDCWD */
+	int target_dirfd;          /* where a relative target begins; AT_FDCWD */
+	uint32_t attr_set;         /* IDM_ATTR_* to set */
+	uint32_t attr_clear;       /* IDM_ATTR_* to clear first */
+	enum idm_propagation propagation; /* as in struct idm_attach_options */
+};
+#define IDM_MOUNT_OPTIONS_INIT \
+	{ \
+		IDM_INIT_MEMBER(size, sizeof(struct idm_mount_options)), IDM_INIT_MEMBER(flags, 0), \
+		IDM_INIT_MEMBER(map_flags, 0), IDM_INIT_MEMBER(keep_rest, 0), IDM_INIT_MEMBER(map, NULL), \
+		IDM_INIT_MEMBER(source_dirfd, -100 /* AT_FDCWD */), \
+		IDM_INIT_MEMBER(target_dirfd, -100 /* AT_FDCWD */), IDM_INIT_MEMBER(attr_set, 0), \
+		IDM_INIT_MEMBER(attr_clear, 0), IDM_INIT_MEMBER(propagation, IDM_PROPAGATION_DEFAULT) \
+	}
+
+/*
+ * Sets options to the values of IDM_MOUNT_OPTIONS_INIT. Cannot fail. See idm_init(3).
+ *
+ * @options: the struct
+ * @size: its size in the caller's header: sizeof(struct idm_mount_options)
+ */
+IDM_NONNULL(1)
+void idm_mount_options_init(struct idm_mount_options *options, size_t size);
+
+/*
+ * Mounts a directory or file at a target, with a map. Calls idm_map_parse(), idm_userns_open(),
+ * idm_tree_open() and idm_tree_attach(). The mount is complete before any process can see it.
+ *
+ * @map: the text of a map, as for idm_map_parse(); NULL if the options have a map
+ * @source, @target: as in openat(2)
+ * @options: may be NULL
+ * @err: may be NULL; err->step is that of the function that failed
+ *
+ * Returns: 0
+ * Errors:
+ *   -EINVAL: neither a text nor a map, or both; `map_flags` or `keep_rest` without a text
+ *   -EINVAL: an unknown flag
+ *   -E2BIG: options of a newer library
+ *   otherwise: as idm_map_parse(), idm_map_keep_rest(), idm_userns_open(), idm_tree_open() and
+ *     idm_tree_attach()
+ * Requires: what these functions require; Linux 5.12
+ * Thread safety: safe
+ */
+IDM_NONNULL(2, 3)
+int idm_mount(const char *map, const char *source, const char *target,
+	      const struct idm_mount_options *options, struct idm_error *err);
 
 /* Bits 8 to 15. */
 #define IDM_UMOUNT_RECURSIVE 0x100U /* also every mount below, the deepest first */
@@ -1140,6 +1213,15 @@ struct idm_overlay_options {
 	}
 
 /*
+ * Sets options to the values of IDM_OVERLAY_OPTIONS_INIT. Cannot fail. See idm_init(3).
+ *
+ * @options: the struct
+ * @size: its size in the caller's header: sizeof(struct idm_overlay_options)
+ */
+IDM_NONNULL(1)
+void idm_overlay_options_init(struct idm_overlay_options *options, size_t size);
+
+/*
  * Opens a detached overlay, for idm_tree_attach(). The map applies to the lower and the data-only layers,
  * with one mapped copy for all layers of one mount. No layer is ever attached where another process could
  * see it. Closing the descriptor, or unmounting, undoes everything.
@@ -1234,6 +1316,15 @@ struct idm_plan_add_options {
 	}
 
 /*
+ * Sets options to the values of IDM_PLAN_ADD_OPTIONS_INIT. Cannot fail. See idm_init(3).
+ *
+ * @options: the struct
+ * @size: its size in the caller's header: sizeof(struct idm_plan_add_options)
+ */
+IDM_NONNULL(1)
+void idm_plan_add_options_init(struct idm_plan_add_options *options, size_t size);
+
+/*
  * Adds a mount at the end, in the terms of containerd's mount lists and of the OCI runtime specification.
  * Of two options that contradict each other the later one holds. idm_plan(3) lists the types and the
  * options.
@@ -1283,6 +1374,15 @@ struct idm_plan_read_options {
 		IDM_INIT_MEMBER(format, IDM_PLAN_READ_ANY), \
 		IDM_INIT_MEMBER(dirfd, -100 /* AT_FDCWD */), IDM_INIT_MEMBER(map, NULL) \
 	}
+
+/*
+ * Sets options to the values of IDM_PLAN_READ_OPTIONS_INIT. Cannot fail. See idm_init(3).
+ *
+ * @options: the struct
+ * @size: its size in the caller's header: sizeof(struct idm_plan_read_options)
+ */
+IDM_NONNULL(1)
+void idm_plan_read_options_init(struct idm_plan_read_options *options, size_t size);
 
 /*
  * Adds the mounts that a JSON text describes. idm_plan(3) lists the properties that the function reads.
@@ -1353,6 +1453,15 @@ struct idm_plan_apply_options {
 		IDM_INIT_MEMBER(progress_data, NULL), IDM_INIT_MEMBER(staging_fd, -1), \
 		IDM_INIT_MEMBER(upper_cache, NULL) \
 	}
+
+/*
+ * Sets options to the values of IDM_PLAN_APPLY_OPTIONS_INIT. Cannot fail. See idm_init(3).
+ *
+ * @options: the struct
+ * @size: its size in the caller's header: sizeof(struct idm_plan_apply_options)
+ */
+IDM_NONNULL(1)
+void idm_plan_apply_options_init(struct idm_plan_apply_options *options, size_t size);
 
 /*
  * Assembles a plan as one detached tree, for idm_tree_attach(). Closing the descriptor undoes it. Targets
@@ -1537,6 +1646,62 @@ int idm_list_path(int dirfd, const char *path, unsigned int flags,
 		  int (*each)(const struct idm_mount_info *mount, void *data), void *data,
 		  struct idm_error *err);
 
+/*
+ * The mounts of idm_list() or idm_list_path(), as copies. They and their strings and maps are valid until the
+ * iterator is freed. One thread at a time may use an iterator.
+ */
+struct idm_list_iter;
+
+/*
+ * Lists ID-mapped mounts as idm_list() does, for idm_list_iter_next().
+ *
+ * @flags: as for idm_list()
+ * @iter: receives the iterator; the caller releases it with idm_list_iter_free()
+ * @err: may be NULL
+ *
+ * Returns: 0
+ * Errors:
+ *   as idm_list()
+ * Requires: as idm_list()
+ * Thread safety: safe
+ */
+IDM_MUST_USE IDM_NONNULL(2)
+int idm_list_iter_new(unsigned int flags, struct idm_list_iter **iter, struct idm_error *err);
+
+/*
+ * Reports the one mount that holds a path as idm_list_path() does, for idm_list_iter_next().
+ *
+ * @dirfd, @path, @flags: as for idm_list_path()
+ * @iter: receives the iterator; the caller releases it with idm_list_iter_free()
+ * @err: may be NULL
+ *
+ * Returns: 0
+ * Errors:
+ *   as idm_list_path()
+ * Requires: as idm_list_path()
+ * Thread safety: safe
+ */
+IDM_MUST_USE IDM_NONNULL(2, 4)
+int idm_list_path_iter_new(int dirfd, const char *path, unsigned int flags, struct idm_list_iter **iter,
+			   struct idm_error *err);
+
+/*
+ * Returns the next mount.
+ *
+ * @iter: the iterator
+ *
+ * Returns: the mount, which belongs to the iterator; NULL after the last one
+ */
+IDM_NONNULL(1)
+const struct idm_mount_info *idm_list_iter_next(struct idm_list_iter *iter);
+
+/*
+ * Releases an iterator and its mounts. Cannot fail.
+ *
+ * @iter: may be NULL
+ */
+void idm_list_iter_free(struct idm_list_iter *iter);
+
 /* ---- what this host can do ------------------------------------------------------------------- */
 
 /* One ability of the running kernel, found out by trying. The strings are static. */
@@ -1569,6 +1734,43 @@ IDM_NONNULL(2)
 int idm_features(unsigned int flags, int (*each)(const struct idm_feature_info *feature, void *data),
 		 void *data, struct idm_error *err);
 
+/* The features of idm_features(), as copies. One thread at a time may use an iterator. */
+struct idm_feature_iter;
+
+/*
+ * Tries every feature as idm_features() does, for idm_feature_iter_next().
+ *
+ * @flags: 0
+ * @iter: receives the iterator; the caller releases it with idm_feature_iter_free()
+ * @err: may be NULL
+ *
+ * Returns: 0
+ * Errors:
+ *   -EINVAL: an unknown flag
+ *   -ENOMEM: out of memory
+ * Requires: as idm_features()
+ * Thread safety: safe
+ */
+IDM_MUST_USE IDM_NONNULL(2)
+int idm_feature_iter_new(unsigned int flags, struct idm_feature_iter **iter, struct idm_error *err);
+
+/*
+ * Returns the next feature.
+ *
+ * @iter: the iterator
+ *
+ * Returns: the feature, which belongs to the iterator; NULL after the last one
+ */
+IDM_NONNULL(1)
+const struct idm_feature_info *idm_feature_iter_next(struct idm_feature_iter *iter);
+
+/*
+ * Releases an iterator and its features. Cannot fail.
+ *
+ * @iter: may be NULL
+ */
+void idm_feature_iter_free(struct idm_feature_iter *iter);
+
 /* Also make a file (O_TMPFILE, never visible) through a mapped copy and compare the IDs. */
 #define IDM_CHECK_WRITE 0x100U
 #define IDM_CHECK_EMPTY_PATH 0x200U /* an empty path is dirfd itself, or the working directory */
@@ -1588,6 +1790,15 @@ struct idm_check_result {
 		IDM_INIT_MEMBER(mapped, false), IDM_INIT_MEMBER(writable, false), \
 		IDM_INIT_MEMBER(disk_id_checked, false), IDM_INIT_MEMBER(fstype, "") \
 	}
+
+/*
+ * Sets a result to the values of IDM_CHECK_RESULT_INIT. Cannot fail. See idm_init(3).
+ *
+ * @result: the struct
+ * @size: its size in the caller's header: sizeof(struct idm_check_result)
+ */
+IDM_NONNULL(1)
+void idm_check_result_init(struct idm_check_result *result, size_t size);
 
 /*
  * Checks whether a path can be ID-mapped. The library maps a detached copy, and closes it again. It
@@ -1689,6 +1900,15 @@ struct idm_explain_inode {
 	}
 
 /*
+ * Sets an inode to the values of IDM_EXPLAIN_INODE_INIT. Cannot fail. See idm_init(3).
+ *
+ * @inode: the struct
+ * @size: its size in the caller's header: sizeof(struct idm_explain_inode)
+ */
+IDM_NONNULL(1)
+void idm_explain_inode_init(struct idm_explain_inode *inode, size_t size);
+
+/*
  * The facts that decide about an access. Initialise with IDM_EXPLAIN_OPTIONS_INIT, and set access and
  * inode. All IDs are those of one user namespace, such as the caller's, where a comment says no other.
  */
@@ -1725,6 +1945,15 @@ struct idm_explain_options {
 		IDM_INIT_MEMBER(new_gid, IDM_EXPLAIN_NO_ID), IDM_INIT_MEMBER(fs_readonly, false) \
 	}
 
+/*
+ * Sets facts to the values of IDM_EXPLAIN_OPTIONS_INIT. Cannot fail. See idm_init(3).
+ *
+ * @facts: the struct
+ * @size: its size in the caller's header: sizeof(struct idm_explain_options)
+ */
+IDM_NONNULL(1)
+void idm_explain_options_init(struct idm_explain_options *facts, size_t size);
+
 /* The result of idm_explain(). Initialise with IDM_EXPLAIN_RESULT_INIT. */
 struct idm_explain_result {
 	size_t size;               /* sizeof(struct idm_explain_result) */
@@ -1750,6 +1979,15 @@ struct idm_explain_result {
 		IDM_INIT_MEMBER(uid, 0), IDM_INIT_MEMBER(gid, 0), IDM_INIT_MEMBER(on_directory, false), \
 		IDM_INIT_MEMBER(capable, false) \
 	}
+
+/*
+ * Sets a result to the values of IDM_EXPLAIN_RESULT_INIT. Cannot fail. See idm_init(3).
+ *
+ * @result: the struct
+ * @size: its size in the caller's header: sizeof(struct idm_explain_result)
+ */
+IDM_NONNULL(1)
+void idm_explain_result_init(struct idm_explain_result *result, size_t size);
 
 /*
  * Predicts from facts whether the kernel allows an access, and by which rule it refuses. Makes no system
@@ -1850,6 +2088,47 @@ int idm_explain_path(pid_t pid, const char *path, unsigned int flags,
 		     int (*each)(const struct idm_explain_info *place, void *data), void *data,
 		     struct idm_error *err);
 
+/*
+ * The places of idm_explain_path(), as copies. All that they point to is valid until the iterator is freed. So
+ * are their descriptors. One thread at a time may use an iterator.
+ */
+struct idm_explain_iter;
+
+/*
+ * Collects the facts about a process and a path as idm_explain_path() does, for idm_explain_iter_next().
+ * The iterator holds a descriptor for each place. If the call fails, the places before the failure are lost.
+ *
+ * @pid, @path, @flags: as for idm_explain_path()
+ * @iter: receives the iterator; the caller releases it with idm_explain_iter_free()
+ * @err: may be NULL
+ *
+ * Returns: 0
+ * Errors:
+ *   as idm_explain_path()
+ * Requires: as idm_explain_path()
+ * Thread safety: safe
+ */
+IDM_MUST_USE IDM_NONNULL(2, 4)
+int idm_explain_iter_new(pid_t pid, const char *path, unsigned int flags, struct idm_explain_iter **iter,
+			 struct idm_error *err);
+
+/*
+ * Returns the next place.
+ *
+ * @iter: the iterator
+ *
+ * Returns: the place, which belongs to the iterator; NULL after the last one
+ */
+IDM_NONNULL(1)
+const struct idm_explain_info *idm_explain_iter_next(struct idm_explain_iter *iter);
+
+/*
+ * Releases an iterator and its places, and closes their descriptors. Cannot fail.
+ *
+ * @iter: may be NULL
+ */
+void idm_explain_iter_free(struct idm_explain_iter *iter);
+
 /* ---- processes ------------------------------------------------------------------------------- */
 
 /*
@@ -1923,6 +2202,15 @@ struct idm_child_mount {
 		IDM_INIT_MEMBER(tree_fd, -1) \
 	}
 
+/*
+ * Sets a mount to the values of IDM_CHILD_MOUNT_INIT. Cannot fail. See idm_init(3).
+ *
+ * @mount: the struct
+ * @size: its size in the caller's header: sizeof(struct idm_child_mount)
+ */
+IDM_NONNULL(1)
+void idm_child_mount_init(struct idm_child_mount *mount, size_t size);
+
 /* Capabilities as 64-bit sets, 1 << CAP_* of <linux/capability.h>. */
 struct idm_capabilities {
 	uint64_t effective;
@@ -1985,6 +2273,16 @@ struct idm_child_options {
 		IDM_INIT_MEMBER(cgroup_fd, -1), IDM_INIT_MEMBER(pid, NULL), \
 		IDM_INIT_MEMBER(seccomp_fd, -1), IDM_INIT_MEMBER(staging_fd, -1) \
 	}
+
+/*
+ * Sets options to the values of IDM_CHILD_OPTIONS_INIT. Cannot fail. See idm_init(3).
+ *
+ * @options: the struct
+ * @size: its size in the caller's header: sizeof(struct idm_child_options)
+ * @mount_size: that of an element of `mounts`: sizeof(struct idm_child_mount)
+ */
+IDM_NONNULL(1)
+void idm_child_options_init(struct idm_child_options *options, size_t size, size_t mount_size);
 
 /*
  * Starts a program as a child of the caller. On return the program is being executed. Detached trees are
@@ -2344,6 +2642,21 @@ static inline void idm_plan_freep(struct idm_plan **plan)
 static inline void idm_reaper_freep(struct idm_reaper **reaper)
 {
 	idm_reaper_free(*reaper);
+}
+
+static inline void idm_list_iter_freep(struct idm_list_iter **iter)
+{
+	idm_list_iter_free(*iter);
+}
+
+static inline void idm_feature_iter_freep(struct idm_feature_iter **iter)
+{
+	idm_feature_iter_free(*iter);
+}
+
+static inline void idm_explain_iter_freep(struct idm_explain_iter **iter)
+{
+	idm_explain_iter_free(*iter);
 }
 
 static inline void idm_closep(int *fd)

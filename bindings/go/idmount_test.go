@@ -331,3 +331,29 @@ func TestReaper(t *testing.T) {
 	no(t, err)
 	same(t, 4, exit.Status)
 }
+
+func TestMountInOneCall(t *testing.T) {
+	top := scratch(t)
+	options := &idmount.MountOptions{KeepRest: idmount.Both}
+	options.Attach.Flags = idmount.AttachMkdir
+	options.Tree.AttrSet = idmount.AttrNosuid
+	no(t, idmount.Mount("0:100000", top+"/src", top+"/made", options))
+	same(t, [2]uint32{100000, 100000}, owner(t, top+"/made"))
+	info, err := idmount.ListPath(top+"/made", 0)
+	no(t, err)
+	same(t, idmount.AttrNosuid, info.Attr&idmount.AttrNosuid)
+	no(t, idmount.Umount(top+"/made", 0))
+
+	var failure *idmount.Error
+	if err := idmount.Mount("0:100000", top+"/none", top+"/made", nil); !errors.As(err, &failure) {
+		t.Fatalf("expected an error, got %v", err)
+	}
+	same(t, idmount.StepOpenTree, failure.Step)
+	if err := idmount.Mount("", top+"/src", top+"/made", nil); !errors.As(err, &failure) {
+		t.Fatalf("expected an error, got %v", err)
+	}
+	same(t, idmount.StepMount, failure.Step)
+	no(t, idmount.Mount("", top+"/src", top+"/made", &idmount.MountOptions{Map: parse(t, "0:5")}))
+	same(t, [2]uint32{5, 5}, owner(t, top+"/made"))
+	no(t, idmount.Umount(top+"/made", 0))
+}

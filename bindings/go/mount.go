@@ -54,13 +54,11 @@ func OpenTree(path string, userns *os.File, options *TreeOptions) (*Tree, error)
 	}
 	var a arena
 	defer a.free()
-	c := C.struct_idm_tree_options{
-		flags:       C.uint(options.Flags),
-		attr_set:    C.uint32_t(options.AttrSet),
-		attr_clear:  C.uint32_t(options.AttrClear),
-		propagation: C.enum_idm_propagation(options.Propagation),
-	}
-	c.size = C.size_t(unsafe.Sizeof(c))
+	var c C.struct_idm_tree_options
+	C.idm_tree_options_init(&c, C.sizeof_struct_idm_tree_options)
+	c.flags = C.uint(options.Flags)
+	c.attr_set, c.attr_clear = C.uint32_t(options.AttrSet), C.uint32_t(options.AttrClear)
+	c.propagation = C.enum_idm_propagation(options.Propagation)
 	var e C.struct_idm_error
 	return treeOf(C.idm_tree_open(fdOf(options.Dir, atFDCWD), a.str(path), fdOf(userns, noFD), &c, &e), &e)
 }
@@ -76,11 +74,10 @@ func (t *Tree) Attach(target string, options *AttachOptions) error {
 	}
 	var a arena
 	defer a.free()
-	c := C.struct_idm_attach_options{
-		flags:       C.uint(options.Flags),
-		propagation: C.enum_idm_propagation(options.Propagation),
-	}
-	c.size = C.size_t(unsafe.Sizeof(c))
+	var c C.struct_idm_attach_options
+	C.idm_attach_options_init(&c, C.sizeof_struct_idm_attach_options)
+	c.flags = C.uint(options.Flags)
+	c.propagation = C.enum_idm_propagation(options.Propagation)
 	var e C.struct_idm_error
 	return result(C.idm_tree_attach(fdOf(t.File, badFD), fdOf(options.Dir, atFDCWD), a.str(target), &c, &e), &e)
 }
@@ -100,6 +97,42 @@ func MountTree(source, target string, userns *os.File, open *TreeOptions, attach
 	}
 	defer tree.Close()
 	return tree.Attach(target, attach)
+}
+
+// MountOptions are the options of Mount. The zero value has none.
+type MountOptions struct {
+	Tree     TreeOptions   // its Propagation is not used
+	Attach   AttachOptions // its Propagation is that of the mount
+	Lookup   bool          // the text may contain names
+	KeepRest Kind          // the sides of the text's map that keep all other IDs; 0: none
+	Map      *Map          // instead of the text; nil: the text
+}
+
+// Mount mounts a directory or file at a target, with the map of a text such as "0:100000:65536": all in one call.
+// options may be nil.
+func Mount(text, source, target string, options *MountOptions) error {
+	if options == nil {
+		options = new(MountOptions)
+	}
+	defer keep(options)
+	if err := checkStrings(text, source, target); err != nil {
+		return err
+	}
+	var a arena
+	defer a.free()
+	c := (*C.struct_idm_mount_options)(a.alloc(1, C.sizeof_struct_idm_mount_options))
+	C.idm_mount_options_init(c, C.sizeof_struct_idm_mount_options)
+	c.flags = C.uint(options.Tree.Flags) | C.uint(options.Attach.Flags)
+	if options.Lookup {
+		c.map_flags = C.IDM_MAP_PARSE_LOOKUP
+	}
+	c.keep_rest = C.uint(options.KeepRest)
+	c._map = options.Map.orNil()
+	c.source_dirfd, c.target_dirfd = fdOf(options.Tree.Dir, atFDCWD), fdOf(options.Attach.Dir, atFDCWD)
+	c.attr_set, c.attr_clear = C.uint32_t(options.Tree.AttrSet), C.uint32_t(options.Tree.AttrClear)
+	c.propagation = C.enum_idm_propagation(options.Attach.Propagation)
+	var e C.struct_idm_error
+	return result(C.idm_mount(a.opt(text), a.str(source), a.str(target), c, &e), &e)
 }
 
 // Umount unmounts the top mount at a target.
@@ -214,7 +247,7 @@ func Overlay(options *OverlayOptions) (*Tree, error) {
 	var a arena
 	defer a.free()
 	c := (*C.struct_idm_overlay_options)(a.alloc(1, C.sizeof_struct_idm_overlay_options))
-	c.size = C.sizeof_struct_idm_overlay_options
+	C.idm_overlay_options_init(c, C.sizeof_struct_idm_overlay_options)
 	c.flags = C.uint(options.Flags)
 	c.lower, c.n_lower = a.paths(options.Lower), C.size_t(len(options.Lower))
 	c.data, c.n_data = a.paths(options.Data), C.size_t(len(options.Data))
@@ -270,7 +303,7 @@ func (p *Plan) Add(mount *PlanMount) error {
 	var a arena
 	defer a.free()
 	c := (*C.struct_idm_plan_add_options)(a.alloc(1, C.sizeof_struct_idm_plan_add_options))
-	c.size = C.sizeof_struct_idm_plan_add_options
+	C.idm_plan_add_options_init(c, C.sizeof_struct_idm_plan_add_options)
 	c.flags = C.uint(mount.Flags)
 	c.dirfd = fdOf(mount.Dir, atFDCWD)
 	c._type, c.source, c.target = a.opt(mount.Type), a.opt(mount.Source), a.opt(mount.Target)
@@ -287,7 +320,7 @@ func (p *Plan) Read(text []byte, format PlanFormat, dir *os.File, fallback *Map)
 	var a arena
 	defer a.free()
 	c := (*C.struct_idm_plan_read_options)(a.alloc(1, C.sizeof_struct_idm_plan_read_options))
-	c.size = C.sizeof_struct_idm_plan_read_options
+	C.idm_plan_read_options_init(c, C.sizeof_struct_idm_plan_read_options)
 	c.format = C.enum_idm_plan_format(format)
 	c.dirfd = fdOf(dir, atFDCWD)
 	c._map = fallback.orNil()
@@ -319,7 +352,7 @@ func (a *arena) planOptions(options *PlanOptions) *C.struct_idm_plan_apply_optio
 		options = new(PlanOptions)
 	}
 	c := (*C.struct_idm_plan_apply_options)(a.alloc(1, C.sizeof_struct_idm_plan_apply_options))
-	c.size = C.sizeof_struct_idm_plan_apply_options
+	C.idm_plan_apply_options_init(c, C.sizeof_struct_idm_plan_apply_options)
 	c.flags = C.uint(options.Flags)
 	c.upper_ids = C.enum_idm_upper_ids(options.UpperIDs)
 	c.journal = a.opt(options.Journal)

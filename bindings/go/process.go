@@ -182,7 +182,7 @@ func (a *arena) capabilities(from *Capabilities) *C.struct_idm_capabilities {
 
 func (a *arena) childOptions(from *Command) *C.struct_idm_child_options {
 	c := (*C.struct_idm_child_options)(a.alloc(1, C.sizeof_struct_idm_child_options))
-	c.size = C.sizeof_struct_idm_child_options
+	C.idm_child_options_init(c, C.sizeof_struct_idm_child_options, C.sizeof_struct_idm_child_mount)
 	c.flags, c.namespaces = C.uint64_t(from.Flags), C.uint(from.Namespaces)
 	c.program_fd = fdOf(from.Program, noFD)
 	c.path, c.argv, c.cwd = a.str(from.Path), a.strs(from.Args), a.opt(from.Dir)
@@ -195,7 +195,6 @@ func (a *arena) childOptions(from *Command) *C.struct_idm_child_options {
 	c.root_fd = fdOf(from.Root.file(), noFD)
 	c.propagation = C.enum_idm_propagation(from.Propagation)
 	c.mounts, c.n_mounts = a.childMounts(from.Mounts), C.size_t(len(from.Mounts))
-	c.mount_size = C.sizeof_struct_idm_child_mount
 	c.hostname = a.opt(from.Hostname)
 	c.uid, c.gid = C.uint32_t(from.UID), C.uint32_t(from.GID)
 	c.groups, c.n_groups = a.groups(from.Groups), C.size_t(len(from.Groups))

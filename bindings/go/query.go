@@ -5,36 +5,12 @@ package idmount
 /*
 #include <stdlib.h>
 #include <idmount.h>
-
-extern int idmountGoMount(struct idm_mount_info *mount, void *data);
-extern int idmountGoFeature(struct idm_feature_info *feature, void *data);
-
-typedef int (*idmount_mount_callback)(const struct idm_mount_info *, void *);
-typedef int (*idmount_feature_callback)(const struct idm_feature_info *, void *);
-
-// A handle is a number. As a pointer of Go the garbage collector would look at it.
-static int idmount_list(unsigned int flags, uintptr_t handle, struct idm_error *err)
-{
-	return idm_list(flags, (idmount_mount_callback)idmountGoMount, (void *)handle, err);
-}
-
-static int idmount_list_path(const char *path, unsigned int flags, uintptr_t handle, struct idm_error *err)
-{
-	return idm_list_path(-100, path, flags, (idmount_mount_callback)idmountGoMount, (void *)handle, err);
-}
-
-static int idmount_features(uintptr_t handle, struct idm_error *err)
-{
-	return idm_features(0, (idmount_feature_callback)idmountGoFeature, (void *)handle, err);
-}
 */
 import "C"
 
 import (
 	"runtime"
-	"runtime/cgo"
 	"syscall"
-	"unsafe"
 )
 
 // MountInfo is a mount, as idm_list(3) describes it. Map is nil unless MapState is MapRead or MapPartly.
@@ -48,9 +24,7 @@ type MountInfo struct {
 	Map                          *Map
 }
 
-//export idmountGoMount
-func idmountGoMount(mount *C.struct_idm_mount_info, data unsafe.Pointer) C.int {
-	list := cgo.Handle(uintptr(data)).Value().(*[]MountInfo)
+func mountInfoOf(mount *C.struct_idm_mount_info) (MountInfo, error) {
 	info := MountInfo{
 		ID: uint64(mount.id), ParentID: uint64(mount.parent_id),
 		NamespaceID: uint64(mount.namespace_id), NamespaceInode: uint64(mount.namespace_inode),
@@ -60,32 +34,40 @@ func idmountGoMount(mount *C.struct_idm_mount_info, data unsafe.Pointer) C.int {
 	}
 	if mount._map != nil {
 		copied := new(Map)
-		if ret := C.idm_map_copy(mount._map, &copied.c); ret < 0 {
-			return C.int(-ret)
+		if err := errnoOf(int(C.idm_map_copy(mount._map, &copied.c))); err != nil {
+			return info, err
 		}
 		runtime.SetFinalizer(copied, (*Map).Close)
 		info.Map = copied
 	}
-	*list = append(*list, info)
-	return 0
+	return info, nil
 }
 
-// callbackResult is result, for functions that return the positive errno of a callback unchanged.
-func callbackResult(ret C.int, e *C.struct_idm_error) error {
-	if ret > 0 {
-		return errnoOf(-int(ret))
+// collectMounts reads an iterator to its end, and frees it.
+func collectMounts(iter *C.struct_idm_list_iter) ([]MountInfo, error) {
+	defer C.idm_list_iter_free(iter)
+	var list []MountInfo
+	for {
+		mount := C.idm_list_iter_next(iter)
+		if mount == nil {
+			return list, nil
+		}
+		info, err := mountInfoOf(mount)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, info)
 	}
-	return result(ret, e)
 }
 
 // List returns the ID-mapped mounts, in the order of mounting.
 func List(flags ListFlag) ([]MountInfo, error) {
-	var list []MountInfo
-	handle := cgo.NewHandle(&list)
-	defer handle.Delete()
+	var iter *C.struct_idm_list_iter
 	var e C.struct_idm_error
-	err := callbackResult(C.idmount_list(C.uint(flags), C.uintptr_t(handle), &e), &e)
-	return list, err
+	if err := result(C.idm_list_iter_new(C.uint(flags), &iter, &e), &e); err != nil {
+		return nil, err
+	}
+	return collectMounts(iter)
 }
 
 // ListPath returns the mount that holds a path, mapped or not.
@@ -93,13 +75,14 @@ func ListPath(path string, flags ListFlag) (*MountInfo, error) {
 	if err := checkStrings(path); err != nil {
 		return nil, err
 	}
-	var list []MountInfo
-	handle := cgo.NewHandle(&list)
-	defer handle.Delete()
 	var a arena
 	defer a.free()
+	var iter *C.struct_idm_list_iter
 	var e C.struct_idm_error
-	err := callbackResult(C.idmount_list_path(a.str(path), C.uint(flags), C.uintptr_t(handle), &e), &e)
+	if err := result(C.idm_list_path_iter_new(atFDCWD, a.str(path), C.uint(flags), &iter, &e), &e); err != nil {
+		return nil, err
+	}
+	list, err := collectMounts(iter)
 	if err != nil {
 		return nil, err
 	}
@@ -114,24 +97,22 @@ type Feature struct {
 	Hint              string
 }
 
-//export idmountGoFeature
-func idmountGoFeature(feature *C.struct_idm_feature_info, data unsafe.Pointer) C.int {
-	list := cgo.Handle(uintptr(data)).Value().(*[]Feature)
-	*list = append(*list, Feature{
-		Name: C.GoString(feature.name), What: C.GoString(feature.what), Since: C.GoString(feature.since),
-		Available: bool(feature.available), Errno: syscall.Errno(feature.errnum), Hint: C.GoString(feature.hint),
-	})
-	return 0
-}
-
 // Features returns every feature of the kernel that the library uses, found out by trying.
 func Features() ([]Feature, error) {
-	var list []Feature
-	handle := cgo.NewHandle(&list)
-	defer handle.Delete()
+	var iter *C.struct_idm_feature_iter
 	var e C.struct_idm_error
-	err := callbackResult(C.idmount_features(C.uintptr_t(handle), &e), &e)
-	return list, err
+	if err := result(C.idm_feature_iter_new(0, &iter, &e), &e); err != nil {
+		return nil, err
+	}
+	defer C.idm_feature_iter_free(iter)
+	var list []Feature
+	for feature := C.idm_feature_iter_next(iter); feature != nil; feature = C.idm_feature_iter_next(iter) {
+		list = append(list, Feature{
+			Name: C.GoString(feature.name), What: C.GoString(feature.what), Since: C.GoString(feature.since),
+			Available: bool(feature.available), Errno: syscall.Errno(feature.errnum), Hint: C.GoString(feature.hint),
+		})
+	}
+	return list, nil
 }
 
 // Check is the result of CheckPath. Why is the reason if the path is not mappable, or not writable; else nil.
@@ -149,7 +130,7 @@ func CheckPath(path string, flags CheckFlag) (*Check, error) {
 	var a arena
 	defer a.free()
 	var c C.struct_idm_check_result
-	c.size = C.sizeof_struct_idm_check_result
+	C.idm_check_result_init(&c, C.sizeof_struct_idm_check_result)
 	var why, e C.struct_idm_error
 	if err := result(C.idm_check_path(atFDCWD, a.str(path), C.uint(flags), &c, &why, &e), &e); err != nil {
 		return nil, err

@@ -5,6 +5,7 @@
 
 #include "attach-diag.h"
 #include "attach.h"
+#include "flags.h"
 #include "lib/base/arguments.h"
 #include "lib/base/cancel.h"
 #include "lib/base/copy-struct.h"
@@ -21,8 +22,6 @@
 #include "umount-fd.h"
 
 static const enum idm_error_step step_attach = IDM_STEP_ATTACH;
-
-#define ATTACH_FLAGS (IDM_ATTACH_MKDIR | IDM_ATTACH_REPLACE | IDM_ATTACH_IN_ROOT | IDM_ATTACH_FOLLOW)
 
 /* ---- replacing ---- */
 
@@ -322,7 +321,7 @@ static int copy_attach_options(struct idm_attach_options *own, const struct idm_
 	r = IDM_COPY_STRUCT(own, propagation, options, step_attach, err);
 	if (r < 0)
 		return r;
-	r = idm_check_flags(own->flags, ATTACH_FLAGS, step_attach, target, err);
+	r = idm_check_flags(own->flags, IDM_ATTACH_FLAGS, step_attach, target, err);
 	if (r < 0)
 		return r;
 	if ((unsigned int)own->propagation > IDM_PROPAGATION_UNBINDABLE)

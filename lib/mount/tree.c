@@ -18,16 +18,13 @@
 #include "lib/sys/nofollow.h"
 #include "lib/sys/probe.h"
 #include "lib/sys/syscall.h"
+#include "flags.h"
 #include "on-top.h"
 #include "propagation.h"
 #include "service-tree.h"
 #include "tree-diag.h"
 
 static const enum idm_error_step step_tree = IDM_STEP_OPEN_TREE;
-
-#define TREE_FLAGS                                                                   \
-	(IDM_TREE_RECURSIVE | IDM_TREE_NOFOLLOW | IDM_TREE_REMAP | IDM_TREE_ON_TOP | \
-	 IDM_TREE_EMPTY_PATH | IDM_TREE_SERVICE)
 
 _Static_assert(IDM_ATTR_RDONLY == MOUNT_ATTR_RDONLY && IDM_ATTR_NOSUID == MOUNT_ATTR_NOSUID &&
 		       IDM_ATTR_NODEV == MOUNT_ATTR_NODEV && IDM_ATTR_NOEXEC == MOUNT_ATTR_NOEXEC &&
@@ -58,7 +55,7 @@ static int copy_tree_options(struct idm_tree_options *own, const struct idm_tree
 	*own = (struct idm_tree_options)IDM_TREE_OPTIONS_INIT;
 	r = IDM_COPY_STRUCT(own, propagation, options, step_tree, err);
 	if (r == 0)
-		r = idm_check_flags(own->flags, TREE_FLAGS, step_tree, NULL, err);
+		r = idm_check_flags(own->flags, IDM_TREE_FLAGS, step_tree, NULL, err);
 	if (r < 0)
 		return r;
 	if (own->flags & IDM_TREE_REMAP && own->flags & IDM_TREE_ON_TOP)

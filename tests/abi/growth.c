@@ -50,6 +50,15 @@ static int attach_tree(void *options, struct idm_error *err)
 	return r;
 }
 
+static int mount_at_once(void *options, struct idm_error *err)
+{
+	int r = idm_mount("0:0:10", SCRATCH "/b", SCRATCH "/a", options, err);
+
+	if (r == 0)
+		assert_ok(idm_umount(AT_FDCWD, SCRATCH "/a", 0, err), err);
+	return r;
+}
+
 static int open_overlay(void *options, struct idm_error *err)
 {
 	return done(idm_overlay_open(options, err));
@@ -140,6 +149,7 @@ static const char *const argv[] = { "true", NULL };
 
 static const struct idm_tree_options tree_options = IDM_TREE_OPTIONS_INIT;
 static const struct idm_attach_options attach_options = IDM_ATTACH_OPTIONS_INIT;
+static const struct idm_mount_options mount_options = IDM_MOUNT_OPTIONS_INIT;
 static struct idm_overlay_options overlay = IDM_OVERLAY_OPTIONS_INIT;
 static struct idm_plan_add_options plan_mount = IDM_PLAN_ADD_OPTIONS_INIT;
 static const struct idm_plan_read_options plan_text = IDM_PLAN_READ_OPTIONS_INIT;
@@ -162,6 +172,8 @@ static const struct growing {
 	  open_tree },
 	{ "idm_attach_options", &attach_options, sizeof(attach_options),
 	  UP_TO(idm_attach_options, propagation), attach_tree },
+	{ "idm_mount_options", &mount_options, sizeof(mount_options),
+	  UP_TO(idm_mount_options, propagation), mount_at_once },
 	{ "idm_overlay_options", &overlay, sizeof(overlay), UP_TO(idm_overlay_options, upper_cache),
 	  open_overlay },
 	{ "idm_plan_add_options", &plan_mount, sizeof(plan_mount), UP_TO(idm_plan_add_options, map),

@@ -9,6 +9,7 @@ program='
 #include <idmount.h>
 struct idm_tree_options options = IDM_TREE_OPTIONS_INIT;
 struct idm_attach_options attach = IDM_ATTACH_OPTIONS_INIT;
+struct idm_mount_options mount_options = IDM_MOUNT_OPTIONS_INIT;
 struct idm_child_options child = IDM_CHILD_OPTIONS_INIT;
 struct idm_child_mount child_mount = IDM_CHILD_MOUNT_INIT;
 struct idm_overlay_options overlay = IDM_OVERLAY_OPTIONS_INIT;
@@ -16,7 +17,7 @@ struct idm_plan_add_options mount = IDM_PLAN_ADD_OPTIONS_INIT;
 struct idm_plan_read_options text = IDM_PLAN_READ_OPTIONS_INIT;
 struct idm_plan_apply_options apply = IDM_PLAN_APPLY_OPTIONS_INIT;
 struct idm_check_result result = IDM_CHECK_RESULT_INIT;
-int main(void) { return idm_version() == 0 || options.flags != child.flags || attach.flags; }
+int main(void) { return idm_version() == 0 || options.flags != child.flags || mount_options.flags || attach.flags; }
 '
 number=0 failed=0
 

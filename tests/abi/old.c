@@ -145,6 +145,72 @@ static void of_mounts(const struct idm_map *map)
 	tell("a path is checked", with_root(idm_check_path(HERE, "/", 0, &check, NULL, &err)));
 }
 
+static void of_defaults(void)
+{
+	struct idm_tree_options tree;
+	struct idm_attach_options attach;
+	struct idm_mount_options mount;
+	struct idm_overlay_options overlay;
+	struct idm_plan_add_options add;
+	struct idm_plan_read_options text;
+	struct idm_plan_apply_options apply;
+	struct idm_check_result check;
+	struct idm_explain_inode inode;
+	struct idm_explain_options facts;
+	struct idm_explain_result verdict;
+	struct idm_child_mount child_mount;
+	struct idm_child_options child;
+
+	idm_tree_options_init(&tree, sizeof(tree));
+	idm_attach_options_init(&attach, sizeof(attach));
+	idm_mount_options_init(&mount, sizeof(mount));
+	idm_overlay_options_init(&overlay, sizeof(overlay));
+	idm_plan_add_options_init(&add, sizeof(add));
+	idm_plan_read_options_init(&text, sizeof(text));
+	idm_plan_apply_options_init(&apply, sizeof(apply));
+	idm_check_result_init(&check, sizeof(check));
+	idm_explain_inode_init(&inode, sizeof(inode));
+	idm_explain_options_init(&facts, sizeof(facts));
+	idm_explain_result_init(&verdict, sizeof(verdict));
+	idm_child_mount_init(&child_mount, sizeof(child_mount));
+	idm_child_options_init(&child, sizeof(child), sizeof(child_mount));
+	tell("structs have defaults",
+	     tree.size == sizeof(tree) && attach.size == sizeof(attach) && mount.source_dirfd == HERE &&
+		     overlay.staging_fd == -1 && add.dirfd == HERE && text.dirfd == HERE &&
+		     apply.staging_fd == -1 && check.size == sizeof(check) &&
+		     inode.size == sizeof(inode) && facts.new_uid == IDM_EXPLAIN_NO_ID &&
+		     verdict.capability == -1 && child_mount.tree_fd == -1 && child.root_fd == -1);
+	tell("a mount of nothing is refused",
+	     idm_mount("0:1:1", "/nothing/there", "/nothing/there", &mount, &err) < 0);
+}
+
+static void of_iterators(void)
+{
+	struct idm_list_iter *mounts = NULL, *mount = NULL;
+	struct idm_feature_iter *features = NULL;
+	struct idm_explain_iter *places = NULL;
+
+	tell("there are iterators", idm_list_iter_new(IDM_LIST_UNMAPPED, &mounts, &err) == 0 &&
+					    idm_list_path_iter_new(HERE, "/", 0, &mount, &err) == 0 &&
+					    idm_feature_iter_new(0, &features, &err) == 0 &&
+					    idm_explain_iter_new(0, "/", 0, &places, &err) == 0);
+	tell("with mounts", idm_list_iter_next(mounts)->target[0] == '/' &&
+				    strcmp(idm_list_iter_next(mount)->target, "/") == 0 &&
+				    !idm_list_iter_next(mount));
+	tell("features", idm_feature_iter_next(features)->name[0] != '\0');
+	tell("and places", idm_explain_iter_next(places)->is_last && !idm_explain_iter_next(places));
+	idm_list_iter_free(mount);
+	idm_list_iter_free(mounts);
+	idm_feature_iter_free(features);
+	idm_explain_iter_free(places);
+	mounts = NULL;
+	features = NULL;
+	places = NULL;
+	idm_list_iter_freep(&mounts);
+	idm_feature_iter_freep(&features);
+	idm_explain_iter_freep(&places);
+}
+
 static int stop_at_once(const struct idm_explain_info *place, void *data)
 {
 	struct idm_explain_options facts = IDM_EXPLAIN_OPTIONS_INIT;
@@ -287,6 +353,8 @@ int main(void)
 	tell("it makes maps", idm_map_new(&map) == 0);
 	of_maps(map);
 	of_mounts(map);
+	of_defaults();
+	of_iterators();
 	of_access();
 	of_plans();
 	of_children();

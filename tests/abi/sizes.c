@@ -36,6 +36,27 @@ TEST(attach_options)
 			 sizeof(struct idm_attach_options));
 }
 
+TEST(mount_options)
+{
+	size_t word = sizeof(size_t);
+	size_t map = (word + 12 + sizeof(void *) - 1) / sizeof(void *) * sizeof(void *);
+
+	assert_at(struct idm_mount_options, size, 0);
+	assert_at(struct idm_mount_options, flags, word);
+	assert_at(struct idm_mount_options, map_flags, word + 4);
+	assert_at(struct idm_mount_options, keep_rest, word + 8);
+	assert_at(struct idm_mount_options, map, map);
+	assert_at(struct idm_mount_options, source_dirfd, map + sizeof(void *));
+	assert_at(struct idm_mount_options, target_dirfd, map + sizeof(void *) + 4);
+	assert_at(struct idm_mount_options, attr_set, map + sizeof(void *) + 8);
+	assert_at(struct idm_mount_options, attr_clear, map + sizeof(void *) + 12);
+	assert_at(struct idm_mount_options, propagation, map + sizeof(void *) + 16);
+	assert_int_equal(((struct idm_mount_options)IDM_MOUNT_OPTIONS_INIT).size,
+			 sizeof(struct idm_mount_options));
+	assert_int_equal(((struct idm_mount_options)IDM_MOUNT_OPTIONS_INIT).source_dirfd, AT_FDCWD);
+	assert_int_equal(((struct idm_mount_options)IDM_MOUNT_OPTIONS_INIT).target_dirfd, AT_FDCWD);
+}
+
 TEST(entry)
 {
 	assert_at(struct idm_entry, disk, 0);

@@ -197,6 +197,42 @@ static int fill_upper_cache(struct idm_error *err)
 	return r;
 }
 
+static int iterate_mounts(struct idm_error *err)
+{
+	struct idm_list_iter *iter = NULL;
+	int r = idm_list_iter_new(IDM_LIST_UNMAPPED, &iter, err);
+
+	idm_list_iter_free(iter);
+	return r;
+}
+
+static int iterate_features(struct idm_error *err)
+{
+	struct idm_feature_iter *iter = NULL;
+	int r = idm_feature_iter_new(0, &iter, err);
+
+	idm_feature_iter_free(iter);
+	return r;
+}
+
+static int iterate_places(struct idm_error *err)
+{
+	struct idm_explain_iter *iter = NULL;
+	int r = idm_explain_iter_new(0, SOURCE, 0, &iter, err);
+
+	idm_explain_iter_free(iter);
+	return r;
+}
+
+static int mount_at_once(struct idm_error *err)
+{
+	struct idm_mount_options o = IDM_MOUNT_OPTIONS_INIT;
+
+	o.flags = IDM_ATTACH_MKDIR;
+	o.keep_rest = IDM_BOTH;
+	return idm_mount(MAP_TEXT, SOURCE, TARGET "/a/b", &o, err);
+}
+
 static int check(struct idm_error *err)
 {
 	struct idm_check_result c = IDM_CHECK_RESULT_INIT;
@@ -356,6 +392,10 @@ TEST(of_maps_and_mounts)
 		{ "cache", ask_cache, NULL },
 		{ "read userns", read_userns, NULL },
 		{ "bind", bind, unbind },
+		{ "mount at once", mount_at_once, unbind },
+		{ "iterate mounts", iterate_mounts, NULL },
+		{ "iterate features", iterate_features, NULL },
+		{ "iterate places", iterate_places, NULL },
 		{ "list", list, NULL },
 		{ "list path", list_path, NULL },
 		{ "unmount", unmount_recursively, NULL },

@@ -358,6 +358,20 @@ TEST(a_bind)
 	binds("bind", TARGET, 0, 0);
 }
 
+static int mount_at_once(struct idm_error *err)
+{
+	return idm_mount(MAP_TEXT, SOURCE, target, NULL, err);
+}
+
+TEST(a_mount_in_one_call)
+{
+	enter();
+	way = attach_flags = 0;
+	target = TARGET;
+	survive(&(struct operation){ "mount", .go = mount_at_once, .finish = unbind });
+	leave();
+}
+
 TEST(a_recursive_bind)
 {
 	binds("recursive bind", TARGET, IDM_TREE_RECURSIVE, 0);
@@ -763,6 +777,21 @@ static void assert_listed(int unused)
 	assert_true(listed > 0);
 }
 
+static int iterate(struct idm_error *err)
+{
+	struct idm_list_iter *iter;
+	const struct idm_mount_info *mount;
+	int r = idm_list_iter_new(way, &iter, err);
+
+	listed = 0;
+	if (r < 0)
+		return r;
+	while ((mount = idm_list_iter_next(iter)))
+		count_if_mapped(mount, NULL);
+	idm_list_iter_free(iter);
+	return 0;
+}
+
 static void list_with_faults(const char *name, int (*go)(struct idm_error *err), unsigned int flags)
 {
 	enter();
@@ -776,6 +805,11 @@ static void list_with_faults(const char *name, int (*go)(struct idm_error *err),
 TEST(the_list_of_mounts)
 {
 	list_with_faults("list", list, 0);
+}
+
+TEST(the_list_of_mounts_by_an_iterator)
+{
+	list_with_faults("list iterator", iterate, 0);
 }
 
 TEST(the_mount_of_a_path)

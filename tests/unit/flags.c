@@ -145,6 +145,22 @@ static int tree_attach(unsigned int bits, struct idm_error *err)
 	return idm_tree_attach(-1, AT_FDCWD, "/no/such/target", &o, err);
 }
 
+static int mount_at_once(unsigned int bits, struct idm_error *err)
+{
+	struct idm_mount_options o = IDM_MOUNT_OPTIONS_INIT;
+
+	o.flags = bits;
+	return idm_mount("1:2:3", "/no/such/source", "/no/such/target", &o, err);
+}
+
+static int mount_map_flags(unsigned int bits, struct idm_error *err)
+{
+	struct idm_mount_options o = IDM_MOUNT_OPTIONS_INIT;
+
+	o.map_flags = bits;
+	return idm_mount("1:2:3", "/no/such/source", "/no/such/target", &o, err);
+}
+
 static int unmount(unsigned int bits, struct idm_error *err)
 {
 	return idm_umount(AT_FDCWD, "/nothing", bits, err);
@@ -207,6 +223,42 @@ static int each_mount(const struct idm_mount_info *mount, void *data)
 static int list(unsigned int bits, struct idm_error *err)
 {
 	return idm_list(bits, each_mount, NULL, err);
+}
+
+static int list_iter(unsigned int bits, struct idm_error *err)
+{
+	struct idm_list_iter *iter = NULL;
+	int r = idm_list_iter_new(bits, &iter, err);
+
+	idm_list_iter_free(iter);
+	return r;
+}
+
+static int list_path_iter(unsigned int bits, struct idm_error *err)
+{
+	struct idm_list_iter *iter = NULL;
+	int r = idm_list_path_iter_new(AT_FDCWD, "/", bits, &iter, err);
+
+	idm_list_iter_free(iter);
+	return r;
+}
+
+static int feature_iter(unsigned int bits, struct idm_error *err)
+{
+	struct idm_feature_iter *iter = NULL;
+	int r = idm_feature_iter_new(bits, &iter, err);
+
+	idm_feature_iter_free(iter);
+	return r;
+}
+
+static int explain_iter(unsigned int bits, struct idm_error *err)
+{
+	struct idm_explain_iter *iter = NULL;
+	int r = idm_explain_iter_new(0, "/", bits, &iter, err);
+
+	idm_explain_iter_free(iter);
+	return r;
 }
 
 static int list_path(unsigned int bits, struct idm_error *err)
@@ -337,6 +389,12 @@ static const struct function {
 	  MOUNT },
 	{ "idm_tree_attach", tree_attach,
 	  IDM_ATTACH_MKDIR | IDM_ATTACH_REPLACE | IDM_ATTACH_IN_ROOT | IDM_ATTACH_FOLLOW, MOUNT },
+	{ "idm_mount", mount_at_once,
+	  IDM_TREE_RECURSIVE | IDM_TREE_NOFOLLOW | IDM_TREE_REMAP | IDM_TREE_ON_TOP |
+		  IDM_TREE_EMPTY_PATH | IDM_TREE_SERVICE | IDM_ATTACH_MKDIR | IDM_ATTACH_REPLACE |
+		  IDM_ATTACH_IN_ROOT | IDM_ATTACH_FOLLOW,
+	  MOUNT },
+	{ "idm_mount_options.map_flags", mount_map_flags, IDM_MAP_PARSE_LOOKUP, MAP },
 	{ "idm_umount", unmount, IDM_UMOUNT_RECURSIVE | IDM_UMOUNT_LAZY | IDM_UMOUNT_FOLLOW, MOUNT },
 	{ "idm_umount_fd", unmount_fd, IDM_UMOUNT_LAZY, MOUNT },
 	{ "idm_staging_open", staging_open, 0, MOUNT },
@@ -356,6 +414,10 @@ static const struct function {
 	{ "idm_plan_undo", plan_undo, IDM_PLAN_UNDO_LAZY, PLAN },
 	{ "idm_list", list, IDM_LIST_ALL_NAMESPACES | IDM_LIST_UNMAPPED, LOOK },
 	{ "idm_list_path", list_path, IDM_LIST_EMPTY_PATH, LOOK },
+	{ "idm_list_iter_new", list_iter, IDM_LIST_ALL_NAMESPACES | IDM_LIST_UNMAPPED, LOOK },
+	{ "idm_list_path_iter_new", list_path_iter, IDM_LIST_EMPTY_PATH, LOOK },
+	{ "idm_feature_iter_new", feature_iter, 0, LOOK },
+	{ "idm_explain_iter_new", explain_iter, IDM_EXPLAIN_NOFOLLOW, EXPLAIN },
 	{ "idm_check_path", check_path, IDM_CHECK_WRITE | IDM_CHECK_EMPTY_PATH, LOOK },
 	{ "idm_features", features, 0, LOOK },
 	{ "idm_explain_path", explain_path, IDM_EXPLAIN_NOFOLLOW, EXPLAIN },

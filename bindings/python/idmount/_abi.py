@@ -22,6 +22,12 @@ LEFT_OUT = {
     "IDM_INODE_*": "as idm_explain",
     "IDM_UNSEEN_*": "as idm_explain",
     "IDM_VERSION*": "idmount.version() is that of the library in use",
+    "idm_list": "list_mounts() uses the iterator",
+    "idm_list_path": "list_path() uses the iterator",
+    "idm_features": "features() uses the iterator",
+    "idm_mount": "mount() does the same, and returns the tree",
+    "idm_mount_options*": "as idm_mount",
+    "idm_child_mount_init": "the package sets all members of a mount",
     "idm_map_copy": "Map.copy() adds the entries to a new map",
 }
 
@@ -159,8 +165,17 @@ STRUCTS = {
 _ERR = POINTER(ErrorStruct)
 _NEW = POINTER(c_void_p)
 _EXIT = POINTER(ExitStruct)
-MOUNT_CALLBACK = CFUNCTYPE(c_int, POINTER(MountStruct), c_void_p)
-FEATURE_CALLBACK = CFUNCTYPE(c_int, POINTER(FeatureStruct), c_void_p)
+
+# What sets the defaults of a struct with options.
+INITIALISERS = {
+    TreeOptions: "idm_tree_options_init",
+    AttachOptions: "idm_attach_options_init",
+    OverlayOptions: "idm_overlay_options_init",
+    PlanAddOptions: "idm_plan_add_options_init",
+    PlanReadOptions: "idm_plan_read_options_init",
+    PlanApplyOptions: "idm_plan_apply_options_init",
+    CheckStruct: "idm_check_result_init",
+}
 
 # Function: the result, and the parameters.
 PROTOTYPES = {
@@ -207,14 +222,19 @@ PROTOTYPES = {
     "idm_plan_open": (c_int, [c_void_p, POINTER(PlanApplyOptions), _ERR]),
     "idm_plan_apply": (c_int, [c_void_p, c_int, c_char_p, POINTER(PlanApplyOptions), _ERR]),
     "idm_plan_undo": (c_int, [c_char_p, c_uint, _ERR]),
-    "idm_list": (c_int, [c_uint, MOUNT_CALLBACK, c_void_p, _ERR]),
-    "idm_list_path": (c_int, [c_int, c_char_p, c_uint, MOUNT_CALLBACK, c_void_p, _ERR]),
-    "idm_features": (c_int, [c_uint, FEATURE_CALLBACK, c_void_p, _ERR]),
+    "idm_list_iter_new": (c_int, [c_uint, _NEW, _ERR]),
+    "idm_list_path_iter_new": (c_int, [c_int, c_char_p, c_uint, _NEW, _ERR]),
+    "idm_list_iter_next": (POINTER(MountStruct), [c_void_p]),
+    "idm_list_iter_free": (None, [c_void_p]),
+    "idm_feature_iter_new": (c_int, [c_uint, _NEW, _ERR]),
+    "idm_feature_iter_next": (POINTER(FeatureStruct), [c_void_p]),
+    "idm_feature_iter_free": (None, [c_void_p]),
     "idm_check_path": (c_int, [c_int, c_char_p, c_uint, POINTER(CheckStruct), _ERR, _ERR]),
     "idm_child_start": (c_int, [POINTER(ChildOptions), _ERR]),
     "idm_child_wait": (c_int, [c_int, c_int, _EXIT, _ERR]),
     "idm_child_signal": (c_int, [c_int, c_int, _ERR]),
     "idm_child_signal_group": (c_int, [c_int, c_int, _ERR]),
+    "idm_child_options_init": (None, [POINTER(ChildOptions), c_size_t, c_size_t]),
     "idm_reaper_new": (c_int, [_NEW, _ERR]),
     "idm_reaper_free": (None, [c_void_p]),
     "idm_reaper_fd": (c_int, [c_void_p]),
@@ -224,6 +244,7 @@ PROTOTYPES = {
     "idm_reaper_adopt": (c_int, [c_void_p, c_uint, c_void_p, _ERR]),
     "idm_reaper_start_forkserver": (c_int, [c_void_p, c_uint, c_void_p, _ERR]),
     "idm_reaper_start": (c_int, [c_void_p, POINTER(ChildOptions), c_uint, c_void_p, _ERR]),
+    **{name: (None, [POINTER(struct), c_size_t]) for struct, name in INITIALISERS.items()},
 }
 
 

@@ -16,8 +16,17 @@ Progress = Callable[[int, int], object]
 
 
 def sized(struct: Any, **members: Any) -> Any:
-    """A struct of options with its size."""
-    return struct(size=ctypes.sizeof(struct), **members)
+    """A struct of options with its size, the defaults of the library, and these members."""
+    options = struct()
+    getattr(library, _abi.INITIALISERS[struct])(ctypes.byref(options), ctypes.sizeof(struct))
+    return with_members(options, members)
+
+
+def with_members(struct: Any, members: Mapping[str, Any]) -> Any:
+    """Sets members of a struct."""
+    for name, value in members.items():
+        setattr(struct, name, value)
+    return struct
 
 
 def array_of(struct: Any, rows: Sequence[Any]) -> Any:

@@ -13,7 +13,7 @@ from . import _abi
 from ._abi import ExitStruct, library
 from ._core import Deadline, Descriptor, Error, FdLike, Handle, PathLike, bytes_of, call, fd_of
 from ._map import MapLike, map_of
-from ._mount import array_of, sized
+from ._mount import array_of, with_members
 from .constants import CHILD_KEEP_ID, EXIT_LOST, ChildFlag, Propagation, ReaperAddFlag
 
 
@@ -102,6 +102,12 @@ def _mounts(mounts: Sequence[ChildMount]) -> Any:
 Starter = Callable[[Any], int]
 
 
+def _child_options(**members: Any) -> Any:
+    struct = _abi.ChildOptions()
+    library.idm_child_options_init(ctypes.byref(struct), ctypes.sizeof(struct), ctypes.sizeof(_abi.ChildMountStruct))
+    return with_members(struct, members)
+
+
 def _start(starter: Starter, argv: Sequence[PathLike], *, path: PathLike | None = None,
            program: FdLike | None = None, environ: Mapping[str, str] | None = None, cwd: PathLike | None = None,
            fds: Mapping[int, FdLike | None] | None = None, flags: int = 0, namespaces: int = 0,
@@ -125,13 +131,13 @@ def _start(starter: Starter, argv: Sequence[PathLike], *, path: PathLike | None 
     if groups is not None:
         flags |= ChildFlag.SET_GROUPS
     some_groups = list(groups or ())
-    struct = sized(
-        _abi.ChildOptions, flags=flags, namespaces=namespaces, program_fd=fd_of(program),
+    struct = _child_options(
+        flags=flags, namespaces=namespaces, program_fd=fd_of(program),
         path=bytes_of(argv[0] if path is None else path), argv=_strings(argv), envp=_environment(environ),
         cwd=bytes_of(cwd), fds=array_of(_abi.ChildFd, moved), n_fds=len(moved),
         map=mapping.pointer if mapping else None, join_fds=(ctypes.c_int * len(joined))(*joined),
         n_join_fds=len(joined), root_fd=fd_of(root), propagation=propagation, mounts=_mounts(mounts),
-        n_mounts=len(mounts), mount_size=ctypes.sizeof(_abi.ChildMountStruct), hostname=bytes_of(hostname), uid=uid,
+        n_mounts=len(mounts), hostname=bytes_of(hostname), uid=uid,
         gid=gid, groups=(ctypes.c_uint32 * len(some_groups))(*some_groups), n_groups=len(some_groups),
         capabilities=ctypes.pointer(_abi.CapabilitiesStruct(*capabilities)) if capabilities else None,
         process_group=process_group, terminal_fd=fd_of(terminal), cgroup_fd=fd_of(cgroup), pid=ctypes.pointer(pid),

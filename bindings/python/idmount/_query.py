@@ -9,7 +9,7 @@ from . import _abi
 from ._abi import EntryStruct, library
 from ._core import AT_FDCWD, Error, FdLike, PathLike, bytes_of, call, error_of, fd_of, text_of
 from ._map import Map
-from ._mount import Guard, sized
+from ._mount import sized
 from .constants import Attr, Kind, MapState, Propagation
 
 
@@ -52,6 +52,9 @@ class Check(NamedTuple):
     why: Error | None
 
 
+Item = TypeVar("Item")
+
+
 def _copy_map(pointer: int | None) -> Map | None:
     if not pointer:
         return None
@@ -74,32 +77,34 @@ def _feature(feature: Any) -> Feature:
                    feature.errnum, text_of(feature.hint))
 
 
-Item = TypeVar("Item")
-
-
-def _collect(callback: Any, convert: Callable[[Any], Item], function: Callable[..., int],
-             *arguments: Any) -> list[Item]:
-    guard = Guard()
-    items: list[Item] = []
-    each = callback(lambda pointer, _: guard.run(lambda: items.append(convert(pointer.contents))))
-    guard.call(function, *arguments, each, None)
+def _collect(kind: str, convert: Callable[[Any], Item], function: Callable[..., int], *arguments: Any) -> list[Item]:
+    """The items of an iterator, which the function makes."""
+    iterator = ctypes.c_void_p()
+    call(function, *arguments, ctypes.byref(iterator))
+    following = getattr(library, f"idm_{kind}_iter_next")
+    items = []
+    try:
+        while pointer := following(iterator):
+            items.append(convert(pointer.contents))
+    finally:
+        getattr(library, f"idm_{kind}_iter_free")(iterator)
     return items
 
 
 def list_mounts(flags: int = 0) -> list[MountInfo]:
     """The ID-mapped mounts, in the order of mounting."""
-    return _collect(_abi.MOUNT_CALLBACK, _mount_info, library.idm_list, flags)
+    return _collect("list", _mount_info, library.idm_list_iter_new, flags)
 
 
 def list_path(path: PathLike, flags: int = 0, *, dirfd: FdLike | None = None) -> MountInfo:
     """The mount that holds a path, mapped or not."""
-    return _collect(_abi.MOUNT_CALLBACK, _mount_info, library.idm_list_path, fd_of(dirfd, AT_FDCWD), bytes_of(path),
+    return _collect("list", _mount_info, library.idm_list_path_iter_new, fd_of(dirfd, AT_FDCWD), bytes_of(path),
                     flags)[0]
 
 
 def features() -> list[Feature]:
     """Every feature of the kernel that the library uses, found out by trying."""
-    return _collect(_abi.FEATURE_CALLBACK, _feature, library.idm_features, 0)
+    return _collect("feature", _feature, library.idm_feature_iter_new, 0)
 
 
 def check_path(path: PathLike, flags: int = 0, *, dirfd: FdLike | None = None) -> Check:

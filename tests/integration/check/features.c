@@ -35,6 +35,42 @@ TEST_ANYWHERE(what_the_kernels_number_promises_is_there)
 	snapshot_assert_same(before);
 }
 
+static int compare_with_next(const struct idm_feature_info *f, void *data)
+{
+	const struct idm_feature_info *copy = idm_feature_iter_next(data);
+
+	assert_non_null(copy);
+	assert_int_equal(copy->size, sizeof(*copy));
+	assert_string_equal(copy->name, f->name);
+	assert_string_equal(copy->what, f->what);
+	assert_string_equal(copy->since, f->since);
+	assert_int_equal(copy->available, f->available);
+	assert_int_equal(copy->errnum, f->errnum);
+	assert_int_equal(!copy->hint, !f->hint);
+	if (f->hint)
+		assert_string_equal(copy->hint, f->hint);
+	return 0;
+}
+
+/* Without a service one of them has a hint. */
+TEST_ANYWHERE(an_iterator_has_the_same)
+{
+	struct idm_feature_iter *iter = NULL;
+	struct snapshot *before;
+	struct idm_error err;
+
+	scratch_enter();
+	must(setenv("IDMOUNTD_SOCKET", SCRATCH "/none", 1));
+	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
+	assert_error(idm_feature_iter_new(1, &iter, &err), -EINVAL, &err, NULL, "list features", "0x1");
+	assert_null(iter);
+	assert_ok(idm_feature_iter_new(0, &iter, &err), &err);
+	assert_int_equal(idm_features(0, compare_with_next, iter, NULL), 0);
+	assert_null(idm_feature_iter_next(iter));
+	idm_feature_iter_freep(&iter);
+	snapshot_assert_same(before);
+}
+
 static int count_to_three(const struct idm_feature_info *f, void *data)
 {
 	int *n = data;
