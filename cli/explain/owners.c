@@ -115,7 +115,7 @@ static int walk_owners(struct owners_walk *w, int parent, const char *name)
 
 /* ---- translations ---- */
 
-static uint32_t translate(const struct idm_map *map, bool to_seen, unsigned int kind, uint32_t id)
+static uint32_t translate_id(const struct idm_map *map, bool to_seen, unsigned int kind, uint32_t id)
 {
 	uint32_t other = id;
 	int r = 0;
@@ -137,14 +137,14 @@ static void complete_owner(const struct verdict *v, bool is_copy, struct owner *
 	const uint32_t hides = IDM_UNSEEN_MOUNT | IDM_UNSEEN_MOUNT_MAP;
 	const struct idm_explain_options *facts = &v->facts;
 
-	o->seen = is_copy ? translate(facts->mount_map, true, o->kind, o->disk) : o->disk;
+	o->seen = is_copy ? translate_id(facts->mount_map, true, o->kind, o->disk) : o->disk;
 	if (!is_copy && is_overflow(facts, o))
 		o->disk = o->seen = IDM_EXPLAIN_NO_ID;
 	else if (!is_copy)
 		o->disk = v->place->unseen & hides
 				  ? IDM_EXPLAIN_NO_ID
-				  : translate(facts->mount_map, false, o->kind, o->disk);
-	o->inside = translate(facts->userns_map, false, o->kind, o->seen);
+				  : translate_id(facts->mount_map, false, o->kind, o->disk);
+	o->inside = translate_id(facts->userns_map, false, o->kind, o->seen);
 }
 
 static int compare_owners(const void *a, const void *b)

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+/* What is found out about a path, as text or as JSON. */
+#include "report.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli/common/report.h"
+#include "lib/base/error.h"
+
+void show_layer(struct report *report, const struct verdict *v)
+{
+	struct layer_file file;
+
+	if (!is_on_overlay(v))
+		return;
+	find_layer_file(v, &file);
+	if (report->as_json)
+		strcpy(report->layer, file.path);
+	else
+		print_layer_file(&file);
+	free_layer_file(&file);
+}
+
+static void add_verdict(struct json *json, const struct verdict *v)
+{
+	char text[VERDICT_TEXT];
+	bool refused = v->result.errnum != 0;
+
+	json_open(json, NULL, '{');
+	json_add_name(json, "path", v->path);
+	json_add_string(json, "access", access_word(v->facts.access, S_ISDIR(v->facts.inode->mode)));
+	if (v->is_unknown)
+		json_add_string(json, "allowed", NULL);
+	else
+		json_add_bool(json, "allowed", !refused);
+	json_add_string(json, "errno", refused ? idm_errno_name(v->result.errnum) : NULL);
+	if (refused)
+		describe_refusal(v, text, sizeof(text));
+	json_add_string(json, "reason", refused ? text : NULL);
+	if (refused && describe_cure(v, text, sizeof(text)))
+		json_add_name(json, "cure", text);
+	else
+		json_add_string(json, "cure", NULL);
+	json_close(json);
+}
+
+void report_verdict(struct report *report, const struct verdict *v)
+{
+	if (report->as_json)
+		add_verdict(&report->json, v);
+	else
+		print_verdict(v);
+}
+
+/* The IDs that the mount shows are those of any access, and of a symbolic link those of any file. */
+static int print_any_place(struct report *report, struct verdict *v, struct idm_error *err)
+{
+	struct idm_explain_inode inode = IDM_EXPLAIN_INODE_INIT;
+	struct idm_explain_options facts = v->facts;
+	int r;
+
+	inode.mode = S_IFREG;
+	inode.uid = v->facts.inode->uid;
+	inode.gid = v->facts.inode->gid;
+	facts.inode = &inode;
+	v->result = (struct idm_explain_result)IDM_EXPLAIN_RESULT_INIT;
+	r = idm_explain(&facts, &v->result, err);
+	if (r < 0)
+		return r;
+	if (!report->has_process)
+		print_process(&v->facts);
+	report->has_process = true;
+	print_place(report, v);
+	return 0;
+}
+
+int report_place(struct report *report, struct verdict *v, struct idm_error *err)
+{
+	if (!report->as_json)
+		return print_any_place(report, v, err);
+	show_layer(report, v);
+	return 0;
+}
+
+static void report_unseen(struct report *report)
+{
+	if (report->as_json)
+		json_open(&report->json, "unseen", '[');
+	for (uint32_t bit = 1; bit; bit <<= 1) {
+		if (!(report->unseen & bit))
+			continue;
+		if (report->as_json)
+			json_add_string(&report->json, NULL, unseen_text(bit));
+		else
+			print_line("  note     %s", unseen_text(bit));
+	}
+	if (report->as_json)
+		json_close(&report->json);
+}
+
+void begin_report(struct report *report, const char *path)
+{
+	report->unseen = 0;
+	*report->layer = '\0';
+	report->owners = (struct owners){ 0 };
+	report->has_process = false;
+	if (!report->as_json) {
+		print_line("%s", path);
+		return;
+	}
+	json_open(&report->json, NULL, '{');
+	json_add_name(&report->json, "path", path);
+	json_open(&report->json, "steps", '[');
+}
+
+static void add_last_members(struct report *report)
+{
+	json_close(&report->json);
+	if (*report->layer)
+		json_add_name(&report->json, "layer", report->layer);
+	else
+		json_add_string(&report->json, "layer", NULL);
+	if (report->wants_owners)
+		add_owners(&report->json, &report->owners);
+	free_owners(&report->owners);
+}
+
+void end_report(struct report *report)
+{
+	if (report->as_json)
+		add_last_members(report);
+	report_unseen(report);
+	if (report->as_json)
+		json_close(&report->json);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* What is printed about a path: places, verdicts and owners, as text or as JSON. */
+#ifndef IDM_CLI_EXPLAIN_REPORT_H
+#define IDM_CLI_EXPLAIN_REPORT_H
+
+#include <limits.h>
+
+#include "cli/common/json-print.h"
+#include "layer.h"
+#include "owners.h"
+#include "verdict.h"
+
+struct report {
+	bool as_json, wants_owners; /* options */
+	struct json json;
+	/* Of one path: */
+	bool has_process; /* its line is printed */
+	uint32_t unseen;
+	char layer[PATH_MAX]; /* JSON: the file in a layer of an overlay */
+	struct owners owners; /* JSON */
+};
+
+void begin_report(struct report *report, const char *path);
+void end_report(struct report *report);
+
+/* Fills in v->result. Returns 0, or -errno with the error filled in. */
+int report_place(struct report *report, struct verdict *v, struct idm_error *err);
+void report_verdict(struct report *report, const struct verdict *v);
+
+/* The layer of an overlay, as a line or for the JSON. */
+void show_layer(struct report *report, const struct verdict *v);
+
+/* ---- text.c ---- */
+
+void print_process(const struct idm_explain_options *facts);
+void print_place(struct report *report, const struct verdict *v);
+void print_layer_file(const struct layer_file *file);
+void print_verdict(const struct verdict *v);
+
+/* The number, or a word for an ID that has none. */
+const char *format_id(uint32_t id, char buf[16]);
+
+/* ---- report-owners.c ---- */
+
+/* Counts owners below the directory. Returns 0, or -errno with the error filled in. */
+int show_owners(struct report *report, const struct verdict *v, struct idm_error *err);
+void add_owners(struct json *json, const struct owners *owners);
+
+#endif

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+/* A path as text for people: a line for each place on the way, the file, its mount and the process. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli/common/report.h"
+#include "lib/base/error.h"
+#include "lib/base/mount-attr.h"
+#include "report.h"
+
+/* "0:100000:65536", or what stands for it. */
+static char *format_map(const struct idm_map *map, const char *none)
+{
+	ssize_t n = map ? idm_map_print(map, IDM_FORMAT_TEXT, IDM_BOTH, NULL, 0) : 0;
+	char *text;
+
+	if (n <= 0)
+		return strdup(map ? "empty" : none);
+	text = malloc((size_t)n + 1);
+	if (text)
+		idm_map_print(map, IDM_FORMAT_TEXT, IDM_BOTH, text, (size_t)n + 1);
+	return text;
+}
+
+void print_process(const struct idm_explain_options *facts)
+{
+	char *map = format_map(facts->userns_map, "that of the caller");
+	char groups[256] = "";
+
+	for (size_t i = 0, n = 0; i < facts->n_groups && n + 16 < sizeof(groups); i++)
+		n += (size_t)snprintf(groups + n, sizeof(groups) - n, " %u", facts->groups[i]);
+	print_line("  process  user %u, group %u, groups%s", facts->fsuid, facts->fsgid,
+		   *groups ? groups : " none");
+	print_line("           capabilities %llx, user namespace: %s",
+		   (unsigned long long)facts->capabilities, map ? map : "?");
+	free(map);
+}
+
+const char *format_id(uint32_t id, char buf[16])
+{
+	snprintf(buf, 16, "%u", id);
+	if (is_hidden_id(id))
+		return "not visible";
+	return id == IDM_EXPLAIN_NO_ID ? "unmapped" : buf;
+}
+
+static void print_inode(const char *label, const char *path, const struct idm_explain_inode *inode)
+{
+	char uid[16], gid[16];
+
+	print_line("  %-8s %s: owner %s, group %s, mode %04o%s%s%s", label, path,
+		   format_id(inode->uid, uid), format_id(inode->gid, gid), inode->mode & 07777U,
+		   inode->flags & IDM_INODE_ACL ? ", ACL" : "",
+		   inode->flags & IDM_INODE_IMMUTABLE ? ", immutable" : "",
+		   inode->flags & IDM_INODE_APPEND ? ", append only" : "");
+}
+
+static void print_acl(const struct idm_explain_inode *inode)
+{
+	for (size_t i = 0; i < inode->n_acl; i++) {
+		const struct idm_acl_entry *e = &inode->acl[i];
+		char id[16];
+
+		print_line("           %s:%s:%s%s%s", e->kind == IDM_UID ? "user" : "group",
+			   e->id == IDM_EXPLAIN_NO_ID ? "unknown" : format_id(e->id, id),
+			   e->permissions & 4 ? "r" : "-", e->permissions & 2 ? "w" : "-",
+			   e->permissions & 1 ? "x" : "-");
+	}
+}
+
+static void print_mount(const struct idm_explain_info *place)
+{
+	static const char *const suffixes[] = { [IDM_MAP_PARTLY] = " (partly visible)",
+						[IDM_MAP_INVISIBLE] = "not visible from here",
+						[IDM_MAP_UNREADABLE] = "not readable on this kernel" };
+	const struct idm_mount_info *mount = place->mount;
+	bool unseen = mount && place->unseen & IDM_UNSEEN_MOUNT_MAP;
+	const char *suffix = unseen ? suffixes[mount->map_state] : "";
+	char *map = unseen && !mount->map
+			    ? strdup("")
+			    : format_map(unseen ? mount->map : place->facts->mount_map, "none");
+	char flags[256];
+
+	idm_describe_attr(place->facts->attr, mount ? mount->propagation : IDM_PROPAGATION_DEFAULT,
+			  flags, sizeof(flags));
+	print_line("  mount    %s on %s, %s, map: %s%s", mount ? mount->fstype : "?",
+		   mount ? mount->target : "?", flags, map ? map : "?", suffix);
+	free(map);
+}
+
+void print_layer_file(const struct layer_file *file)
+{
+	char *map = format_map(file->map, file->map_unseen ? "not visible" : "none");
+	char name[32] = "upper", uid[16], gid[16];
+
+	if (file->lower)
+		snprintf(name, sizeof(name), "lower %u", file->lower);
+	if (*file->path)
+		print_line("  layer    %s, %s: owner %s, group %s, map: %s", name, file->path,
+			   format_id(file->uid, uid), format_id(file->gid, gid), map ? map : "?");
+	else
+		print_line("  layer    not visible");
+	free(map);
+}
+
+/* stat(2) shows such an owner as the overflow ID, user nobody as a rule. */
+static void print_unknown_owner(const struct verdict *v)
+{
+	const struct idm_mount_info *mount = v->place->mount;
+	char text[2 * VERDICT_TEXT];
+	bool lost = v->result.uid == IDM_EXPLAIN_NO_ID && mount && mount->map_state != IDM_MAP_NONE;
+
+	print_line("           inside: owner unmapped, since %s",
+		   lost ? "the mount does not map it" : "the user namespace has no number for it");
+	if (describe_owner_map(v, text, sizeof(text)))
+		print_line("           to own it: %s", text);
+}
+
+/* As stat(2) shows it to the process, too. */
+static void print_seen(const struct verdict *v)
+{
+	const struct idm_explain_options *facts = &v->facts;
+	uint32_t inside;
+	char uid[16], gid[16];
+
+	print_line("  seen     owner %s, group %s, as the mount shows them",
+		   format_id(v->result.uid, uid), format_id(v->result.gid, gid));
+	if (!facts->userns_map)
+		return;
+	if (v->result.uid != IDM_EXPLAIN_NO_ID &&
+	    idm_map_to_disk(facts->userns_map, IDM_UID, v->result.uid, &inside) == 0)
+		print_line("           inside: owner %u", inside);
+	else
+		print_unknown_owner(v);
+}
+
+void print_place(struct report *report, const struct verdict *v)
+{
+	if (!v->place->is_last) {
+		print_inode("way", v->path, v->facts.inode);
+		return;
+	}
+	print_inode("file", v->path, v->facts.inode);
+	print_acl(v->facts.inode);
+	print_mount(v->place);
+	show_layer(report, v);
+	print_seen(v);
+	if (v->place->file_capabilities || v->facts.inode->mode & S_ISUID)
+		print_line("           its capabilities or set-user-ID bit %s",
+			   v->facts.attr & IDM_ATTR_NOSUID ? "do nothing: the mount has nosuid"
+							   : "are those of the program");
+}
+
+void print_verdict(const struct verdict *v)
+{
+	const char *word = access_word(v->facts.access, S_ISDIR(v->facts.inode->mode));
+	char text[VERDICT_TEXT];
+
+	if (!v->result.errnum) {
+		if (v->place->is_last)
+			print_line("  %-8s allowed", word);
+		return;
+	}
+	describe_refusal(v, text, sizeof(text));
+	print_line("  %-8s %s, %s: %s", word, v->is_unknown ? "not known" : "refused",
+		   idm_errno_name(v->result.errnum), text);
+	if (describe_cure(v, text, sizeof(text)))
+		print_line("  cure     %s", text);
+}
