@@ -323,7 +323,8 @@ bool describe_cure(const struct verdict *v, char *text, size_t size)
 	case IDM_RULE_MOUNT_READONLY:
 		return remount(v, "bind,rw", text, size);
 	case IDM_RULE_NODEV:
-		return remount(v, "bind,dev", text, size);
+		/* A filesystem of a user namespace has no devices, whatever its mount has. */
+		return !v->facts.fs_map && remount(v, "bind,dev", text, size);
 	case IDM_RULE_NOEXEC:
 		return remount(v, "bind,exec", text, size);
 	case IDM_RULE_IMMUTABLE:

@@ -8,17 +8,14 @@
 #include "cli/common/report.h"
 #include "lib/base/error.h"
 
-void show_layer(struct report *report, const struct verdict *v)
+static void note_layer(struct report *report, const struct verdict *v)
 {
 	struct layer_file file;
 
 	if (!is_on_overlay(v))
 		return;
 	find_layer_file(v, &file);
-	if (report->as_json)
-		strcpy(report->layer, file.path);
-	else
-		print_layer_file(&file);
+	strcpy(report->layer, file.path);
 	free_layer_file(&file);
 }
 
@@ -71,7 +68,7 @@ static int print_any_place(struct report *report, struct verdict *v, struct idm_
 	if (!report->has_process)
 		print_process(&v->facts);
 	report->has_process = true;
-	print_place(report, v);
+	print_place(v);
 	return 0;
 }
 
@@ -79,7 +76,7 @@ int report_place(struct report *report, struct verdict *v, struct idm_error *err
 {
 	if (!report->as_json)
 		return print_any_place(report, v, err);
-	show_layer(report, v);
+	note_layer(report, v);
 	return 0;
 }
 

@@ -27,14 +27,10 @@ void end_report(struct report *report);
 int report_place(struct report *report, struct verdict *v, struct idm_error *err);
 void report_verdict(struct report *report, const struct verdict *v);
 
-/* The layer of an overlay, as a line or for the JSON. */
-void show_layer(struct report *report, const struct verdict *v);
-
 /* ---- text.c ---- */
 
 void print_process(const struct idm_explain_options *facts);
-void print_place(struct report *report, const struct verdict *v);
-void print_layer_file(const struct layer_file *file);
+void print_place(const struct verdict *v);
 void print_verdict(const struct verdict *v);
 
 /* The number, or a word for an ID that has none. */

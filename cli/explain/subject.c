@@ -188,6 +188,14 @@ static uint64_t capabilities_of(const struct subject *s, const struct idm_explai
 	return s->userns_map ? EVERY_CAPABILITY : place->bounding_set;
 }
 
+/* Or in one above it. */
+static bool is_in_fs_userns(const struct idm_explain_options *facts)
+{
+	if (!facts->userns_map)
+		return idm_in_initial_userns();
+	return facts->fs_map && idm_map_equal(facts->fs_map, facts->userns_map);
+}
+
 int add_subject(const struct subject *s, const struct idm_explain_info *place,
 		struct idm_explain_options *facts, uint32_t *unseen, struct idm_error *err)
 {
@@ -203,8 +211,9 @@ int add_subject(const struct subject *s, const struct idm_explain_info *place,
 	facts->groups = s->groups;
 	facts->n_groups = s->n_groups;
 	facts->capabilities = capabilities_of(s, place);
-	facts->fs_capabilities = !facts->userns_map && idm_in_initial_userns() ? facts->capabilities : 0;
-	if (facts->userns_map && !idm_is_on_block_device(place->fd))
+	facts->fs_capabilities = is_in_fs_userns(facts) ? facts->capabilities : 0;
+	/* The library has not tried this namespace. */
+	if (s->userns_pid && facts->userns_map && !facts->fs_map && !idm_is_on_block_device(place->fd))
 		*unseen |= IDM_UNSEEN_FS_USERNS;
 	return convert_user(s, facts, err);
 }

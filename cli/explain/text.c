@@ -90,7 +90,7 @@ static void print_mount(const struct idm_explain_info *place)
 	free(map);
 }
 
-void print_layer_file(const struct layer_file *file)
+static void print_layer_file(const struct layer_file *file)
 {
 	char *map = format_map(file->map, file->map_unseen ? "not visible" : "none");
 	char name[32] = "upper", uid[16], gid[16];
@@ -103,6 +103,17 @@ void print_layer_file(const struct layer_file *file)
 	else
 		print_line("  layer    not visible");
 	free(map);
+}
+
+static void print_layer(const struct verdict *v)
+{
+	struct layer_file file;
+
+	if (!is_on_overlay(v))
+		return;
+	find_layer_file(v, &file);
+	print_layer_file(&file);
+	free_layer_file(&file);
 }
 
 /* stat(2) shows such an owner as the overflow ID, user nobody as a rule. */
@@ -136,7 +147,7 @@ static void print_seen(const struct verdict *v)
 		print_unknown_owner(v);
 }
 
-void print_place(struct report *report, const struct verdict *v)
+void print_place(const struct verdict *v)
 {
 	if (!v->place->is_last) {
 		print_inode("way", v->path, v->facts.inode);
@@ -145,7 +156,7 @@ void print_place(struct report *report, const struct verdict *v)
 	print_inode("file", v->path, v->facts.inode);
 	print_acl(v->facts.inode);
 	print_mount(v->place);
-	show_layer(report, v);
+	print_layer(v);
 	print_seen(v);
 	if (v->place->file_capabilities || v->facts.inode->mode & S_ISUID)
 		print_line("           its capabilities or set-user-ID bit %s",

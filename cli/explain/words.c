@@ -237,7 +237,7 @@ const char *unseen_text(uint32_t bit)
 	case IDM_UNSEEN_FILE_CAPABILITIES:
 		return "the capabilities of the file are not readable";
 	case IDM_UNSEEN_FS_USERNS:
-		return "the kernel does not report which user namespace mounted the filesystem";
+		return "which user namespace mounted the filesystem is not visible";
 	case IDM_UNSEEN_LAYERS:
 		return "the layers of the overlay also decide";
 	case IDM_UNSEEN_SERVER:

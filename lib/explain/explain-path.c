@@ -17,6 +17,7 @@ static const enum idm_error_step step_explain = IDM_STEP_EXPLAIN;
 struct explained_path {
 	struct idm_process_facts process;
 	struct idm_inode_facts inode, directory; /* too large for a stack */
+	struct idm_fs_facts fs;
 	const struct idm_way_place *place;
 	int (*each)(const struct idm_explain_info *place, void *data);
 	void *data;
@@ -37,7 +38,6 @@ static void fill_in_process(const struct idm_process_facts *process, struct idm_
 {
 	facts->userns_map = process->userns_map;
 	facts->capabilities = process->capabilities;
-	facts->fs_capabilities = process->is_initial ? process->capabilities : 0;
 	facts->groups = process->groups;
 	facts->n_groups = process->n_groups;
 	facts->fsuid = process->fsuid;
@@ -62,7 +62,7 @@ static int pass_place(struct explained_path *e, const struct idm_mount_facts *mo
 		.mount = mount->info,
 		.bounding_set = e->process.bounding_set,
 		.fd = e->place->fd,
-		.unseen = e->process.unseen | mount->unseen | e->inode.unseen,
+		.unseen = e->process.unseen | mount->unseen | e->fs.unseen | e->inode.unseen,
 		.is_last = e->place->is_last,
 	};
 
@@ -72,24 +72,52 @@ static int pass_place(struct explained_path *e, const struct idm_mount_facts *mo
 	facts.directory = directory ? &e->directory.inode : NULL;
 	facts.mount_map = mount->map;
 	facts.fs_readonly = mount->fs_readonly;
+	facts.fs_map = e->fs.map;
+	facts.fs_capabilities = e->fs.capabilities;
+	/* A filesystem of another user namespace than the initial one has no devices. */
+	if (e->fs.map)
+		facts.attr |= IDM_ATTR_NODEV;
 	fill_in_process(&e->process, &facts);
 	add_file_capabilities(e, &place);
 	return e->each(&place, e->data);
 }
 
-static int collect_place(const struct idm_mount_facts *mount, void *data)
+static int collect_inodes(struct explained_path *e, const struct idm_mount_facts *mount, bool directory)
 {
-	struct explained_path *e = data;
-	bool directory = has_directory(e);
 	int r = mount->mapped && !mount->map
 			? -ENOMEM
 			: idm_collect_inode(&e->process, mount, e->place->fd, &e->inode);
 
-	if (r == 0 && directory)
-		r = idm_collect_inode(&e->process, mount, e->place->parent_fd, &e->directory);
+	return r == 0 && directory
+		       ? idm_collect_inode(&e->process, mount, e->place->parent_fd, &e->directory)
+		       : r;
+}
+
+/* A search of a directory does not depend on it, unless the mount has a map. */
+static int collect_fs(struct explained_path *e, const struct idm_mount_facts *mount)
+{
+	e->fs = (struct idm_fs_facts){ 0 };
+	if (!e->place->is_last && !mount->mapped)
+		return 0;
+	return idm_collect_fs_userns(&e->process, e->place->fd, &e->fs);
+}
+
+static int collect_place(const struct idm_mount_facts *visible, void *data)
+{
+	struct explained_path *e = data;
+	struct idm_mount_facts mount = *visible;
+	bool directory = has_directory(e);
+	int r = collect_fs(e, &mount);
+
+	mount.fs_map = e->fs.map;
+	if (r == 0)
+		r = collect_inodes(e, &mount, directory);
 	if (r < 0)
-		return idm_fail_errno(e->err, r, step_explain, e->place->path);
-	return pass_place(e, mount, directory);
+		r = idm_fail_errno(e->err, r, step_explain, e->place->path);
+	else
+		r = pass_place(e, &mount, directory);
+	idm_map_free(e->fs.map);
+	return r;
 }
 
 static int visit_place(const struct idm_way_place *place, void *data)

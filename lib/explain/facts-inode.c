@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* The inode: owner and group as the filesystem has them, mode, flags and the access control list. */
 #include <errno.h>
-#include <sched.h>
 
 #include "facts.h"
 #include "lib/base/macros.h"
-#include "lib/sys/probe.h"
-#include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
 
 /* An owner without a number in the caller's user namespace exists all the same: it is not unmapped. */
@@ -20,32 +17,10 @@ static int query_inode(int fd, struct statx *st)
 
 /* ---- owners that the mount does not show ---- */
 
-struct unmapped_copy {
-	int fd, mount_ns_fd;
-};
-
-static int copy_in_namespace(void *data)
-{
-	const struct unmapped_copy *copy = data;
-	int r = idm_sys_setns(copy->mount_ns_fd, CLONE_NEWNS);
-
-	return r < 0 ? r : idm_probe_clone_unmapped(copy->fd);
-}
-
-/* The kernel copies only mounts of the mount namespace that the caller is in. */
-static int open_unmapped_copy(const struct idm_process_facts *process, int fd)
-{
-	struct unmapped_copy copy = { fd, process->mount_ns_fd };
-
-	if (process->mount_ns_fd < 0)
-		return idm_probe_clone_unmapped(fd);
-	return idm_subprocess_shared(copy_in_namespace, &copy, sizeof(copy));
-}
-
 /* Linux 6.15, and the privilege to make mounts. */
 static bool query_unmapped(const struct idm_process_facts *process, int fd, struct statx *st)
 {
-	AUTO_CLOSE int copy = open_unmapped_copy(process, fd);
+	AUTO_CLOSE int copy = idm_copy_mount(process, fd, true);
 
 	return copy >= 0 && query_inode(copy, st) == 0;
 }
@@ -69,6 +44,16 @@ static uint32_t add_hidden_entry(struct idm_map *map, unsigned int kind, uint32_
 	return entry.disk;
 }
 
+/* The first column of a mount's map has the numbers of the filesystem's user namespace. */
+static uint32_t leave_fs_userns(const struct idm_mount_facts *mount, unsigned int kind, uint32_t id)
+{
+	uint32_t outside = id;
+
+	if (mount->fs_map && idm_map_to_seen(mount->fs_map, kind, id, &outside) < 0)
+		return IDM_EXPLAIN_NO_ID;
+	return outside;
+}
+
 /* The ID on disk of one that the mount shows. The overflow ID stands for all that have no number. */
 static uint32_t find_disk_id(const struct idm_process_facts *process,
 			     const struct idm_mount_facts *mount, unsigned int kind, uint32_t seen)
@@ -76,7 +61,7 @@ static uint32_t find_disk_id(const struct idm_process_facts *process,
 	uint32_t overflow = kind == IDM_UID ? process->overflow_uid : process->overflow_gid, id;
 
 	if (mount->map && idm_map_to_disk(mount->map, kind, seen, &id) == 0)
-		return id;
+		return leave_fs_userns(mount, kind, id);
 	if (mount->visible && seen != overflow)
 		return add_hidden_entry(mount->visible, kind, seen);
 	if (mount->map)

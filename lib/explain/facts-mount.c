@@ -7,7 +7,6 @@
 
 #include "facts.h"
 #include "lib/base/macros.h"
-#include "lib/sys/file-type.h"
 #include "lib/sys/syscall.h"
 
 #define SB_RDONLY 1U /* in idm_statmount.sb_flags */
@@ -64,9 +63,6 @@ static void collect_statfs(const struct idm_process_facts *process, int fd,
 		mount->unseen |= IDM_UNSEEN_LAYERS;
 	if (is_served(&fs))
 		mount->unseen |= IDM_UNSEEN_SERVER;
-	/* The kernel does not report it. In a mount namespace of another user it is less likely. */
-	if (!process->is_initial && !idm_is_on_block_device(fd))
-		mount->unseen |= IDM_UNSEEN_FS_USERNS;
 }
 
 /* ---- with it ---- */

@@ -125,34 +125,33 @@ static int add_identities(struct idm_map *map, unsigned int kind, const struct i
 	return r;
 }
 
-static int keep_inside_column(struct idm_process_facts *process, const struct idm_map *map,
-			      struct idm_error *err)
+static int add_inside_column(struct idm_map *ids, const struct idm_map *map, struct idm_error *err)
 {
-	int r = idm_map_new(&process->userns_map);
+	int r = add_identities(ids, IDM_UID, &map->uid, err);
 
-	if (r < 0)
-		return idm_fail_errno(err, r, step, NULL);
-	r = add_identities(process->userns_map, IDM_UID, &map->uid, err);
-	return r < 0 ? r : add_identities(process->userns_map, IDM_GID, &map->gid, err);
+	return r < 0 ? r : add_identities(ids, IDM_GID, &map->gid, err);
 }
 
-/* The numbers that the caller's own user namespace has, each for itself. */
-static int collect_own_userns(struct idm_process_facts *process, struct idm_error *err)
+int idm_collect_own_ids(struct idm_map **ids, struct idm_error *err)
 {
-	struct idm_map *map;
-	int r;
+	AUTO_MAP struct idm_map *map = NULL;
+	int r = idm_map_new(ids);
 
-	process->is_initial = process->caller_is_initial;
-	if (process->is_initial)
-		return 0;
-	r = idm_map_new(&map);
+	if (r == 0)
+		r = idm_map_new(&map);
 	if (r < 0)
 		return idm_fail_errno(err, r, step, NULL);
 	r = idm_map_add_pid(map, getpid(), err);
-	if (r == 0)
-		r = keep_inside_column(process, map, err);
-	idm_map_free(map);
-	return r;
+	return r < 0 ? r : add_inside_column(*ids, map, err);
+}
+
+static int collect_own_userns(struct idm_process_facts *process, struct idm_error *err)
+{
+	process->is_initial = process->caller_is_initial;
+	if (process->is_initial)
+		return 0;
+	process->userns_fd = idm_procfs_open_self("ns/user", step, NULL);
+	return idm_collect_own_ids(&process->userns_map, err);
 }
 
 static int collect_userns(struct idm_process_facts *process, int directory, pid_t pid,
@@ -161,8 +160,11 @@ static int collect_userns(struct idm_process_facts *process, int directory, pid_
 	AUTO_CLOSE int own = idm_procfs_open_self("ns/user", step, NULL);
 	AUTO_CLOSE int other = idm_procfs_openat(directory, "ns/user", O_RDONLY);
 
-	if (own < 0 || other < 0 || !idm_is_same_inode(own, other))
+	if (own < 0 || other < 0 || !idm_is_same_inode(own, other)) {
+		if (other >= 0 && !idm_is_initial_userns(other))
+			process->userns_fd = idm_steal_fd(&other);
 		return collect_userns_map(process, pid, err);
+	}
 	return collect_own_userns(process, err);
 }
 
@@ -258,6 +260,7 @@ int idm_collect_process(pid_t pid, struct idm_process_facts *process, struct idm
 	*process = (struct idm_process_facts){ .root_fd = -1,
 					       .cwd_fd = -1,
 					       .mount_ns_fd = -1,
+					       .userns_fd = -1,
 					       .caller_is_initial = idm_in_initial_userns(),
 					       .overflow_uid = idm_overflow_id(IDM_UID),
 					       .overflow_gid = idm_overflow_id(IDM_GID) };
@@ -274,6 +277,7 @@ void idm_release_process(struct idm_process_facts *process)
 	idm_close_fd(&process->root_fd);
 	idm_close_fd(&process->cwd_fd);
 	idm_close_fd(&process->mount_ns_fd);
+	idm_close_fd(&process->userns_fd);
 	free(process->groups);
 	idm_map_free(process->userns_map);
 }

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The collectors of facts: facts-process.c, facts-mount.c, facts-inode.c and facts-acl.c. facts-way.c
- * walks to the path, and explain-path.c hands the facts of each place to the caller. They change
- * nothing: files are opened with O_PATH only.
+ * The collectors of facts: facts-process.c, facts-mount.c, facts-fs-userns.c, facts-inode.c and
+ * facts-acl.c. facts-way.c walks to the path, and explain-path.c hands the facts of each place to the
+ * caller. They change nothing: files are opened with O_PATH only.
  */
 #ifndef IDM_EXPLAIN_FACTS_H
 #define IDM_EXPLAIN_FACTS_H
 
 #include "idmount.h"
 #include "lib/list/internal.h"
+
+#define AUTO_MAP __attribute__((cleanup(idm_map_freep)))
 
 /* ---- facts-process.c ---- */
 
@@ -17,6 +19,7 @@ struct idm_process_facts {
 	int root_fd;
 	int cwd_fd;
 	int mount_ns_fd; /* -1: the caller's namespace */
+	int userns_fd;	 /* -1: the initial one, or not visible */
 	struct idm_mount_ns mount_ns;
 	uint32_t fsuid, fsgid;
 	uint32_t *groups;
@@ -33,6 +36,9 @@ struct idm_process_facts {
 int idm_collect_process(pid_t pid, struct idm_process_facts *process, struct idm_error *err);
 void idm_release_process(struct idm_process_facts *process);
 
+/* The IDs of the caller's user namespace, each for itself. The caller frees *map whatever came back. */
+int idm_collect_own_ids(struct idm_map **map, struct idm_error *err);
+
 /* ---- facts-mount.c ---- */
 
 struct idm_mount_facts {
@@ -42,7 +48,8 @@ struct idm_mount_facts {
 	uint32_t attr;
 	uint32_t unseen;
 	bool fs_readonly;
-	bool mapped; /* it has a map */
+	bool mapped;		      /* it has a map */
+	const struct idm_map *fs_map; /* of idm_collect_fs_userns() */
 };
 
 /*
@@ -51,6 +58,21 @@ struct idm_mount_facts {
  */
 int idm_collect_mount(const struct idm_process_facts *process, int fd,
 		      int (*each)(const struct idm_mount_facts *mount, void *data), void *data);
+
+/* ---- facts-fs-userns.c ---- */
+
+struct idm_fs_facts {
+	struct idm_map
+		*map; /* of the user namespace that mounted it; NULL: the initial one, or unseen */
+	uint64_t capabilities; /* of the process, in there */
+	uint32_t unseen;
+};
+
+/* The caller frees facts->map. Returns 0 or -ENOMEM. */
+int idm_collect_fs_userns(const struct idm_process_facts *process, int fd, struct idm_fs_facts *facts);
+
+/* A detached copy of the mount, which is in the process's mount namespace. As idm_probe_clone(). */
+int idm_copy_mount(const struct idm_process_facts *process, int fd, bool unmapped);
 
 /* ---- facts-acl.c ---- */
 

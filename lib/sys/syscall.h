@@ -130,8 +130,10 @@ struct idm_statmount {
 #define IDM_LSMT_ROOT 0xffffffffffffffffULL	 /* listmount: from the namespace's root mount on */
 
 /* ioctls on a namespace */
+#define IDM_NS_GET_USERNS _IO(0xb7, 0x1)
 #define IDM_NS_GET_PARENT _IO(0xb7, 0x2)
 #define IDM_NS_GET_NSTYPE _IO(0xb7, 0x3)
+#define IDM_NS_GET_OWNER_UID _IO(0xb7, 0x4)
 #define IDM_NS_GET_PID_FROM_PIDNS _IOR(0xb7, 0x6, int) /* Linux 6.11 */
 
 /* ioctls on a mount namespace, Linux 6.12 */

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The user namespace that mounted the filesystem of a place. No system call reports it. But the kernel
+ * does not map a mount by the very namespace of its filesystem: can_idmap_mount() in fs/namespace.c
+ * compares both before all else, and fails with EINVAL. So each namespace that could have mounted the
+ * filesystem is tried on a detached copy. EINVAL also stands for a filesystem that cannot be mapped,
+ * such as overlay. A new namespace, which has mounted nothing, tells both apart.
+ */
+#include <errno.h>
+#include <sched.h>
+
+#include "facts.h"
+#include "lib/base/macros.h"
+#include "lib/sys/file-type.h"
+#include "lib/sys/probe.h"
+#include "lib/sys/procfs.h"
+#include "lib/sys/subprocess.h"
+#include "lib/sys/syscall.h"
+
+/* Deeper ones cannot be created. */
+#define LEVELS_MOST 33
+
+/* ---- copies ---- */
+
+struct mount_copy {
+	int fd, mount_ns_fd;
+	bool unmapped;
+};
+
+static int make_copy(const struct mount_copy *copy)
+{
+	return copy->unmapped ? idm_probe_clone_unmapped(copy->fd) : idm_probe_clone(copy->fd, -1, 0);
+}
+
+static int copy_in_namespace(void *data)
+{
+	const struct mount_copy *copy = data;
+	int r = idm_sys_setns(copy->mount_ns_fd, CLONE_NEWNS);
+
+	return r < 0 ? r : make_copy(copy);
+}
+
+int idm_copy_mount(const struct idm_process_facts *process, int fd, bool unmapped)
+{
+	struct mount_copy copy = { fd, process->mount_ns_fd, unmapped };
+
+	if (process->mount_ns_fd < 0)
+		return make_copy(&copy);
+	return idm_subprocess_shared(copy_in_namespace, &copy, sizeof(copy));
+}
+
+/* ---- one namespace ---- */
+
+/* As mount_setattr(2). */
+static int try_to_map(const struct idm_process_facts *process, int fd, int userns_fd)
+{
+	AUTO_CLOSE int copy = idm_copy_mount(process, fd, false);
+
+	return copy < 0 ? copy : idm_probe_map(copy, userns_fd);
+}
+
+/* 0, or -EINVAL: the filesystem cannot be mapped. EPERM comes later in the kernel's order. */
+static int try_new_namespace(const struct idm_process_facts *process, int fd)
+{
+	AUTO_MAP struct idm_map *map = NULL;
+	AUTO_CLOSE int userns_fd = -1;
+	int r = idm_map_new(&map);
+
+	if (r == 0)
+		r = idm_map_parse(map, "0:0:1", 0, NULL);
+	if (r == 0)
+		r = userns_fd = idm_userns_open(map, 0, NULL);
+	if (r >= 0)
+		r = try_to_map(process, fd, userns_fd);
+	return r == -EPERM ? 0 : r;
+}
+
+/* Returns 1: it mounted the filesystem; 0: another one did; or -errno: not known. */
+static int has_mounted(const struct idm_process_facts *process, int fd, int userns_fd)
+{
+	int r = try_to_map(process, fd, userns_fd);
+
+	if (r == 0 || r == -EPERM)
+		return 0;
+	if (r == -EINVAL)
+		r = try_new_namespace(process, fd);
+	return r < 0 ? r : 1;
+}
+
+/* ---- those that could have ---- */
+
+static int open_userns_parent(int userns_fd)
+{
+	return idm_sys_ioctl(userns_fd, IDM_NS_GET_PARENT, NULL);
+}
+
+static void replace_by_parent(int *userns_fd)
+{
+	int parent = open_userns_parent(*userns_fd);
+
+	idm_close_fd(userns_fd);
+	*userns_fd = parent;
+}
+
+/* The namespace or one above it. Returns its descriptor, -ENODATA: none of them, or -errno. */
+static int find_among_parents(const struct idm_process_facts *process, int fd, int userns_fd)
+{
+	AUTO_CLOSE int ns = idm_sys_dup(userns_fd);
+
+	for (int level = 0; level < LEVELS_MOST && ns >= 0 && !idm_is_initial_userns(ns); level++) {
+		int r = has_mounted(process, fd, ns);
+
+		if (r != 0)
+			return r < 0 ? r : idm_steal_fd(&ns);
+		replace_by_parent(&ns);
+	}
+	return -ENODATA;
+}
+
+/* The owner of the mount namespace, which as a rule mounted what is in there. */
+static int open_mount_ns_owner(const struct idm_process_facts *process)
+{
+	AUTO_CLOSE int own = -1;
+	int ns = process->mount_ns_fd;
+
+	if (ns < 0)
+		ns = own = idm_procfs_open_self("ns/mnt", IDM_STEP_EXPLAIN, NULL);
+	return ns < 0 ? ns : idm_sys_ioctl(ns, IDM_NS_GET_USERNS, NULL);
+}
+
+/* The process's own namespace comes second. It can be another one than the owner. */
+static int find_fs_userns(const struct idm_process_facts *process, int fd)
+{
+	AUTO_CLOSE int owner = open_mount_ns_owner(process);
+	bool is_initial = owner >= 0 && idm_is_initial_userns(owner);
+	int r = owner < 0 ? owner : -ENODATA;
+
+	if (owner >= 0 && !is_initial)
+		r = find_among_parents(process, fd, owner);
+	if (r == -ENODATA && process->userns_fd >= 0 &&
+	    (owner < 0 || !idm_is_same_inode(owner, process->userns_fd)))
+		r = find_among_parents(process, fd, process->userns_fd);
+	/* Another process's namespaces may be closed to the caller. */
+	if (r == -ENODATA && process->userns_fd < 0 && !process->is_initial)
+		return -EACCES;
+	return r == -EPERM && process->is_initial && is_initial ? -ENODATA : r;
+}
+
+/* ---- facts about it ---- */
+
+/* The capabilities of the process count in all namespaces below its own. The owner has all of them. */
+static uint64_t find_capabilities_in(const struct idm_process_facts *process, int userns_fd)
+{
+	AUTO_CLOSE int ns = idm_sys_dup(userns_fd);
+	uid_t owner = IDM_EXPLAIN_NO_ID;
+
+	for (int level = 0; level < LEVELS_MOST && ns >= 0; level++) {
+		if (process->userns_fd < 0 ? idm_is_initial_userns(ns)
+					   : idm_is_same_inode(ns, process->userns_fd))
+			return owner == process->fsuid ? ~0ULL : process->capabilities;
+		if (idm_sys_ioctl(ns, IDM_NS_GET_OWNER_UID, &owner) < 0)
+			owner = IDM_EXPLAIN_NO_ID;
+		replace_by_parent(&ns);
+	}
+	return 0;
+}
+
+static int read_fs_map(int userns_fd, struct idm_map **map)
+{
+	AUTO_CLOSE int own = idm_procfs_open_self("ns/user", IDM_STEP_EXPLAIN, NULL);
+	int r;
+
+	if (own >= 0 && idm_is_same_inode(own, userns_fd))
+		return idm_collect_own_ids(map, NULL);
+	r = idm_map_new(map);
+	return r < 0 ? r : idm_map_add_userns(*map, userns_fd, NULL);
+}
+
+int idm_collect_fs_userns(const struct idm_process_facts *process, int fd, struct idm_fs_facts *facts)
+{
+	AUTO_CLOSE int userns_fd = -1;
+	int r;
+
+	*facts = (struct idm_fs_facts){ .capabilities = process->is_initial ? process->capabilities
+									    : 0 };
+	if (idm_is_on_block_device(fd))
+		return 0;
+	userns_fd = find_fs_userns(process, fd);
+	if (userns_fd == -ENODATA)
+		return 0;
+	r = userns_fd < 0 ? userns_fd : read_fs_map(userns_fd, &facts->map);
+	if (r == 0) {
+		facts->capabilities = find_capabilities_in(process, userns_fd);
+		return 0;
+	}
+	idm_map_free(facts->map);
+	facts->map = NULL;
+	facts->unseen = IDM_UNSEEN_FS_USERNS;
+	return r == -ENOMEM ? r : 0;
+}
