@@ -53,6 +53,7 @@ struct request {
 	unsigned int accesses; /* 1 << IDM_ACCESS_*; 0: the common ones */
 	uint32_t new_uid, new_gid;
 	bool refused;
+	unsigned int uncopyable; /* by directories on the way; see struct verdict */
 	const char *path; /* as it is in the command line */
 };
 
@@ -72,7 +73,15 @@ static int find_verdict(struct request *request, struct verdict *v, struct idm_e
 {
 	int r = fill_in_verdict(v, err);
 
-	return r < 0 ? r : note_verdict(v, request);
+	if (r < 0)
+		return r;
+	/* The library does not see layers. */
+	v->uncopyable = is_on_overlay(v) ? request->uncopyable : 0;
+	if (is_on_overlay(v) && !v->result.errnum && !judge_layer(v))
+		request->report.unseen |= IDM_UNSEEN_LAYERS;
+	if (!v->place->is_last)
+		request->uncopyable = v->uncopyable;
+	return note_verdict(v, request);
 }
 
 /* Most files are no programs. */
@@ -154,7 +163,8 @@ static int explain_step(const struct idm_explain_info *place, void *data)
 	r = add_subject(&request->subject, place, &v.facts, &unseen, visit->err);
 	if (r == 0)
 		r = report_place(&request->report, &v, visit->err);
-	request->report.unseen |= unseen;
+	/* find_verdict() looks for them. */
+	request->report.unseen |= is_on_overlay(&v) ? unseen & ~IDM_UNSEEN_LAYERS : unseen;
 	if (r == 0)
 		r = place->is_last ? judge_last(request, &v, visit->err)
 				   : find_verdict(request, &v, visit->err);
@@ -173,6 +183,7 @@ static int explain_one(struct request *request, const char *path)
 	int r;
 
 	request->path = path;
+	request->uncopyable = 0;
 	begin_report(&request->report, path);
 	r = idm_explain_path(request->subject.pid, path,
 			     request->accesses == 1U << IDM_ACCESS_UNLINK ? IDM_EXPLAIN_NOFOLLOW : 0,

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "layer.h"
 #include "verdict.h"
 
 /* Whether the text is there as a whole. */
@@ -371,7 +372,8 @@ bool describe_owner_map(const struct verdict *v, char *text, size_t size)
 	char path[VERDICT_TEXT];
 
 	if (inode->uid == IDM_EXPLAIN_NO_ID || inode->gid == IDM_EXPLAIN_NO_ID ||
-	    is_hidden_id(inode->uid) || is_hidden_id(inode->gid) || !v->facts.userns_map)
+	    is_hidden_id(inode->uid) || is_hidden_id(inode->gid) || !v->facts.userns_map ||
+	    is_on_overlay(v))
 		return false;
 	if (v->subject->pid)
 		return write_engine_option(v, text, size);

@@ -185,6 +185,7 @@ static void search_mountinfo(struct layer_search *s, FILE *mountinfo, uint64_t i
 		options = find_super_options(line, id);
 		if (!options)
 			continue;
+		s->file->userxattr = strstr(options, ",userxattr");
 		search_options(s, options);
 		break;
 	}
@@ -225,7 +226,7 @@ static FILE *open_mountinfo(pid_t pid)
 
 bool is_on_overlay(const struct verdict *v)
 {
-	return v->place->is_last && v->place->mount && strcmp(v->place->mount->fstype, "overlay") == 0;
+	return v->place->mount && strcmp(v->place->mount->fstype, "overlay") == 0;
 }
 
 void find_layer_file(const struct verdict *v, struct layer_file *file)

@@ -13,13 +13,21 @@ struct layer_file {
 	struct idm_map *map; /* of the mount that the layer is on; NULL: none */
 	bool map_unseen;
 	uint32_t uid, gid; /* on disk in the layer */
+	bool userxattr;	   /* an option of the overlay */
 };
 
-/* Whether the last place of a path is on an overlay. */
 bool is_on_overlay(const struct verdict *v);
 
 /* Call free_layer_file() afterwards. */
 void find_layer_file(const struct verdict *v, struct layer_file *file);
 void free_layer_file(struct layer_file *file);
+
+/* ---- layer-verdict.c ---- */
+
+/*
+ * Judges an access that the overlay itself allows: the process that mounted it also requires it, in the
+ * layer. Changes the verdict if that is refused. Returns false if the layer or the mounter is not known.
+ */
+bool judge_layer(struct verdict *v);
 
 #endif

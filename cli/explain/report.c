@@ -12,7 +12,7 @@ static void note_layer(struct report *report, const struct verdict *v)
 {
 	struct layer_file file;
 
-	if (!is_on_overlay(v))
+	if (!v->place->is_last || !is_on_overlay(v))
 		return;
 	find_layer_file(v, &file);
 	strcpy(report->layer, file.path);

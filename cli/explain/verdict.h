@@ -8,18 +8,21 @@
 
 #include "subject.h"
 
+#define VERDICT_TEXT 512
+
 struct verdict {
 	const struct idm_explain_info *place; /* of which the facts are */
 	const char *path;
 	struct idm_explain_options facts; /* those of the place, with the access */
 	struct idm_explain_result result; /* errnum is 0 if the access is allowed */
 	const char *reason;		  /* of a refusal without a rule; NULL: a rule refuses */
-	bool is_unknown;		  /* a map entry that is not visible may allow what is refused */
+	bool is_unknown;		  /* a fact that is not visible may allow what is refused */
 	const struct subject *subject;
 	unsigned int accesses; /* 1 << IDM_ACCESS_*: a cure for a permission cures these refusals, too */
+	char layer_reason[VERDICT_TEXT]; /* `reason`, if a layer of an overlay refuses */
+	unsigned int uncopyable; /* 1 << N: the overlay of judge_layer()'s mounter N cannot copy up
+				    the file or a directory on the way */
 };
-
-#define VERDICT_TEXT 512
 
 const char *access_word(enum idm_access access, bool is_directory);
 
@@ -50,7 +53,7 @@ bool describe_cure(const struct verdict *v, char *text, size_t size);
 
 /*
  * Writes how the file gets the process as its owner, by a map of its mount: a command or, for a
- * container, an option of its engine. False: an ID is not known.
+ * container, an option of its engine. False: an ID is not known, or the kernel cannot map an overlay.
  */
 bool describe_owner_map(const struct verdict *v, char *text, size_t size);
 

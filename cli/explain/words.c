@@ -197,7 +197,8 @@ void describe_refusal(const struct verdict *v, char *text, size_t size)
 {
 	*text = '\0';
 	if (v->reason) {
-		append(text, size, "%s", v->reason);
+		append(text, size, "%s%s", v->reason,
+		       v->is_unknown ? ", unless another process mounted it" : "");
 		return;
 	}
 	if (v->result.on_directory)

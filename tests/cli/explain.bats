@@ -545,6 +545,129 @@ layer()
 	same 'no overlay' '' "$(layer src)"
 }
 
+# try_access ACCESS NAME COMMAND_PREFIX...: tries it on /mnt/over/NAME.
+try_access()
+{
+	local access=$1 name=$2 path=/mnt/over/$2
+
+	shift 2
+	case $access in
+	--read)
+		if [[ -d low/$name ]]; then
+			"$@" ls "$path"
+		else
+			"$@" head -c 1 "$path"
+		fi
+		;;
+	--write) "$@" dd if=/dev/null of="$path" conv=notrunc status=none ;;
+	--exec)
+		if [[ -d low/$name ]]; then
+			"$@" stat "$path/."
+		else
+			"$@" "$path"
+		fi
+		;;
+	--create) "$@" touch "$path/new" ;;
+	--chmod) "$@" chmod 600 "$path" ;;
+	esac &>/dev/null
+}
+
+# compare_accesses OPTION... : COMMAND_PREFIX...: each access to each file of the overlay is the kernel's.
+compare_accesses()
+{
+	local options=() name access kernel
+
+	while [[ $1 != : ]]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	for name in $(ls low); do
+		for access in --read --write --exec --create --chmod; do
+			[[ -d low/$name && $access == --write || ! -d low/$name && $access == --create ]] && continue
+			# A file that is copied up is in another layer.
+			remake_overlay
+			run idmount explain "${options[@]}" "$access" "/mnt/over/$name"
+			[[ $output != *'not known'* && $output != *'the layers of the overlay also decide'* ]]
+			kernel=0
+			try_access "$access" "$name" "$@" || kernel=1
+			echo "${options[*]} $access $name: $output"
+			same "$access $name" "$kernel" "$status"
+			compared=$((compared + 1))
+			[[ $output != *'in its layer, to user'* ]] || in_layer=$((in_layer + 1))
+		done
+	done
+}
+
+@test "an overlay asks its layers as the process that mounted it" {
+	local compared=0 in_layer=0 layers=lowerdir=low,upperdir=upper,workdir=work
+
+	mkdir -m 755 low upper work over
+	cp /bin/true low/program
+	chmod 711 low/program
+	mkdir -m 750 low/directory
+	mkdir -m 777 low/open
+	mkdir -m 700 low/own
+	for file in group acl all; do
+		echo >"low/$file"
+	done
+	chmod 640 low/group low/acl
+	chmod 666 low/all
+	chown 7:100004 low/*
+	chown 7:7 low/acl low/program
+	chown 100000:100000 low/own
+	setfacl -m u:100005:rw low/acl
+	start_container '0 100000 65536'
+	chown 100000:100000 upper work
+	remake_overlay()
+	{
+		inside umount /mnt/over || :
+		rm -rf upper/* work/*
+		(cd / && inside mount -t overlay -o "userxattr,${layers//=/=/mnt/}" none /mnt/over)
+	}
+	remake_overlay
+	start_member 4
+	compare_accesses --pid "$member" : inside setpriv --reuid 1000 --regid 1000 --groups 4
+	compare_accesses --pid "$pid" --user 5:5 : inside_as 5
+	compare_accesses --pid "$pid" --user 0:0 : inside
+	# Root of the host has all capabilities. The mounter lacks them for such files.
+	background nsenter --target "$pid" --mount sleep 1000
+	member=${background[-1]}
+	until [[ $(cat "/proc/$member/comm") == sleep ]]; do
+		sleep 0.1
+	done
+	compare_accesses --pid "$member" : nsenter --target "$pid" --mount
+	echo "$compared accesses, $in_layer refused in the layer"
+	((in_layer > 5))
+	run -1 idmount explain --pid "$pid" --user 5:5 --read /mnt/over/acl
+	[[ $output == *'read     refused, EACCES: in its layer, to user 100000, which mounted the overlay: the mode of others lacks r'* ]]
+	[[ $output != *cure* ]]
+}
+
+@test "an overlay of root with a mapped layer" {
+	local compared=0 in_layer=0
+
+	mkdir -m 755 low upper work over
+	mkdir -m 750 low/directory
+	for file in mapped left-out; do
+		echo >"low/$file"
+	done
+	chmod 600 low/*
+	chown 1001:1001 low/left-out low/directory
+	noting idmount mount -m 0:1000:1000 low low
+	remake_overlay()
+	{
+		umount over 2>/dev/null || :
+		rm -rf upper/* work/*
+		mount -t overlay -o lowerdir=low,upperdir=upper,workdir=work none over
+	}
+	remake_overlay
+	reachable
+	compare_accesses --user 1000:1000 : as 1000
+	compare_accesses --user root : env
+	((compared >= 8))
+}
+
 @test "rootless podman: a volume of another subordinate ID" {
 	touch src/file
 	chown 100032:100032 src src/file

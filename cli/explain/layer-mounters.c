@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+#include "layer-mounters.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "lib/base/macros.h"
+#include "lib/sys/capability.h"
+#include "lib/sys/syscall.h"
+
+static int open_mount_ns_owner_of(pid_t pid)
+{
+	AUTO_CLOSE int ns = -1;
+	char path[48] = "/proc/self/ns/mnt";
+
+	if (pid)
+		snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)pid);
+	ns = open(path, O_RDONLY | O_CLOEXEC);
+	return ns < 0 ? -1 : idm_sys_ioctl(ns, IDM_NS_GET_USERNS, NULL);
+}
+
+/* False: its root has no number here. */
+static bool fill_in_mounter(struct mounter *mounter, int userns_fd)
+{
+	if (idm_map_new(&mounter->userns_map) < 0)
+		return false;
+	return idm_map_add_userns(mounter->userns_map, userns_fd, NULL) == 0 &&
+	       idm_map_to_seen(mounter->userns_map, IDM_UID, 0, &mounter->uid) == 0 &&
+	       idm_map_to_seen(mounter->userns_map, IDM_GID, 0, &mounter->gid) == 0;
+}
+
+static void add_owners_of(int userns_fd, struct mounters *mounters)
+{
+	AUTO_CLOSE int ns = userns_fd;
+
+	while (ns >= 0 && !idm_is_initial_userns(ns) && mounters->n < MOUNTERS_MOST) {
+		struct mounter *mounter = &mounters->list[mounters->n];
+		int parent = idm_sys_ioctl(ns, IDM_NS_GET_PARENT, NULL);
+
+		if (fill_in_mounter(mounter, ns))
+			mounters->n++;
+		else
+			idm_map_free(mounter->userns_map);
+		close(ns);
+		ns = parent;
+	}
+}
+
+void find_mounters(pid_t pid, bool userxattr, struct mounters *mounters)
+{
+	*mounters = (struct mounters){ 0 };
+	if (!idm_in_initial_userns())
+		return;
+	if (userxattr)
+		add_owners_of(open_mount_ns_owner_of(pid), mounters);
+	/* Root of the initial one can set the option, too. */
+	if (!mounters->n)
+		mounters->list[mounters->n++] = (struct mounter){ NULL, 0, 0 };
+}
+
+void free_mounters(struct mounters *mounters)
+{
+	for (size_t i = 0; i < mounters->n; i++)
+		idm_map_free(mounters->list[i].userns_map);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* The processes that can have mounted an overlay. */
+#ifndef IDM_CLI_EXPLAIN_LAYER_MOUNTERS_H
+#define IDM_CLI_EXPLAIN_LAYER_MOUNTERS_H
+
+#include "idmount.h"
+
+#define MOUNTERS_MOST 8
+
+/* Root of a user namespace, with all capabilities in it. */
+struct mounter {
+	struct idm_map *userns_map; /* NULL: the initial one */
+	uint32_t uid, gid;	    /* as the caller counts IDs */
+};
+
+struct mounters {
+	struct mounter list[MOUNTERS_MOST];
+	size_t n; /* 0: not known */
+};
+
+/*
+ * The kernel does not report who mounted an overlay. With `userxattr` it was root of a user namespace:
+ * of the one that owns the mount namespace of process `pid` (0: the caller), or of one above. Else it
+ * was root of the initial one, which a caller in another one does not know. Call free_mounters()
+ * afterwards.
+ */
+void find_mounters(pid_t pid, bool userxattr, struct mounters *mounters);
+void free_mounters(struct mounters *mounters);
+
+#endif

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The second check of an overlay: ovl_permission() in fs/overlayfs/inode.c. The process that mounted the
+ * overlay has to have the same access to the file in its layer. For a file that would be copied up, it
+ * has to be able to read that.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "layer-mounters.h"
+#include "layer.h"
+#include "lib/sys/capability.h"
+
+#define EVERY_CAPABILITY (~0ULL)
+
+struct layer_check {
+	struct verdict *v;
+	const struct layer_file *file;
+	struct mounters mounters;
+	unsigned int refusals; /* of how many mounters */
+	bool is_judged;
+};
+
+/* ---- accesses ---- */
+
+static bool is_special(uint32_t mode)
+{
+	return !S_ISREG(mode) && !S_ISDIR(mode) && !S_ISLNK(mode);
+}
+
+/* Those that the mounter requires in the layer, one after the other. Returns how many. */
+static size_t list_layer_accesses(const struct verdict *v, const struct layer_file *file,
+				  enum idm_access list[2])
+{
+	bool copies = file->lower && !is_special(v->facts.inode->mode);
+
+	list[0] = v->facts.access;
+	list[1] = copies ? IDM_ACCESS_READ : IDM_ACCESS_WRITE;
+	switch (v->facts.access) {
+	case IDM_ACCESS_WRITE:
+		list[0] = list[1];
+		return 1;
+	case IDM_ACCESS_EXECUTE:
+		/* The mounter opens a program to read it. */
+		list[1] = IDM_ACCESS_READ;
+		return S_ISREG(v->facts.inode->mode) ? 2 : 1;
+	case IDM_ACCESS_CREATE:
+		list[0] = IDM_ACCESS_EXECUTE;
+		return 2;
+	case IDM_ACCESS_CHMOD:
+	case IDM_ACCESS_CHOWN:
+		return file->lower ? 0 : 1;
+	default:
+		return 1;
+	}
+}
+
+/* The directory of a removed file has another layer. New owners are those of another user namespace. */
+static bool can_judge(const struct verdict *v, const struct layer_file *file)
+{
+	return v->facts.access != IDM_ACCESS_UNLINK &&
+	       (v->facts.access != IDM_ACCESS_CHOWN || file->lower);
+}
+
+/* ---- copies to the upper layer ---- */
+
+static bool is_copied(const struct verdict *v, const struct layer_file *file)
+{
+	if (!file->lower || v->facts.access == IDM_ACCESS_READ || v->facts.access == IDM_ACCESS_EXECUTE)
+		return false;
+	return v->facts.access != IDM_ACCESS_WRITE || !is_special(v->facts.inode->mode);
+}
+
+static bool has_owner(const struct mounter *mounter, unsigned int kind, uint32_t seen)
+{
+	uint32_t inside;
+
+	return seen != IDM_EXPLAIN_NO_ID &&
+	       (!mounter->userns_map || idm_map_to_disk(mounter->userns_map, kind, seen, &inside) == 0);
+}
+
+/* ovl_copy_up_one(): owner and group have to exist in the user namespace that mounted the overlay. */
+static bool can_copy(const struct mounter *mounter, const struct idm_explain_result *layer)
+{
+	return has_owner(mounter, IDM_UID, layer->uid) && has_owner(mounter, IDM_GID, layer->gid);
+}
+
+/* may_create(): so must those of a new file. */
+static bool can_create(const struct mounter *mounter, const struct idm_explain_options *facts)
+{
+	return facts->access != IDM_ACCESS_CREATE ||
+	       (has_owner(mounter, IDM_UID, facts->fsuid) && has_owner(mounter, IDM_GID, facts->fsgid));
+}
+
+static int refuse_creator(struct verdict *v)
+{
+	snprintf(v->layer_reason, sizeof(v->layer_reason),
+		 "the user namespace that mounted the overlay does not have user %u or group %u",
+		 v->facts.fsuid, v->facts.fsgid);
+	v->reason = v->layer_reason;
+	v->result.errnum = EOVERFLOW;
+	return 1;
+}
+
+static int refuse_copy(struct verdict *v)
+{
+	snprintf(
+		v->layer_reason, sizeof(v->layer_reason),
+		"the overlay cannot copy it to the upper layer: the user namespace that mounted it does "
+		"not have the owner or group of the file, or of a directory on the way");
+	v->reason = v->layer_reason;
+	v->result.errnum = EOVERFLOW;
+	return 1;
+}
+
+/* ---- verdicts ---- */
+
+static int refuse_by_layer(struct verdict *v, const struct verdict *layer)
+{
+	char text[VERDICT_TEXT / 2];
+
+	describe_refusal(layer, text, sizeof(text));
+	snprintf(v->layer_reason, sizeof(v->layer_reason),
+		 "in its layer, to user %u, which mounted the overlay: %s", layer->facts.fsuid, text);
+	v->reason = v->layer_reason;
+	v->result.errnum = layer->result.errnum;
+	return 1;
+}
+
+/* The overlay has a copy of the layer's mount, whose flags do not count. */
+static void become_mounter(const struct mounter *mounter, struct idm_explain_options *facts)
+{
+	facts->attr = 0;
+	facts->userns_map = mounter->userns_map;
+	facts->capabilities = EVERY_CAPABILITY;
+	facts->fsuid = mounter->uid;
+	facts->fsgid = mounter->gid;
+	facts->n_groups = 0;
+}
+
+static int judge_mounter(struct layer_check *check, const struct idm_explain_info *place, size_t i)
+{
+	const struct mounter *mounter = &check->mounters.list[i];
+	struct verdict *v = check->v, layer = { .place = place, .path = place->path };
+	enum idm_access accesses[2] = { IDM_ACCESS_READ };
+	size_t n = list_layer_accesses(v, check->file, accesses);
+
+	if (!can_create(mounter, &v->facts))
+		return refuse_creator(v);
+	layer.facts = (struct idm_explain_options)IDM_EXPLAIN_OPTIONS_INIT;
+	idm_explain_copy(place->facts, &layer.facts);
+	become_mounter(mounter, &layer.facts);
+	/* Each verdict has the owner, too. */
+	for (size_t k = 0; k == 0 || k < n; k++) {
+		layer.facts.access = n ? accesses[k] : IDM_ACCESS_READ;
+		if (fill_in_verdict(&layer, NULL) == 0 && n && layer.result.errnum)
+			return refuse_by_layer(v, &layer);
+	}
+	if (check->file->lower && !can_copy(mounter, &layer.result))
+		v->uncopyable |= 1U << i;
+	return is_copied(v, check->file) && v->uncopyable >> i & 1 ? refuse_copy(v) : 0;
+}
+
+static int judge_layer_file(const struct idm_explain_info *place, void *data)
+{
+	struct layer_check *check = data;
+
+	if (!place->is_last)
+		return 0;
+	for (size_t i = 0; i < check->mounters.n; i++)
+		check->refusals += (unsigned int)judge_mounter(check, place, i);
+	check->is_judged = true;
+	return 0;
+}
+
+/* If the mounters that are possible differ, the verdict is not known. */
+static void judge_layer_of(struct layer_check *check)
+{
+	find_mounters(check->v->subject->pid, check->file->userxattr, &check->mounters);
+	if (check->mounters.n)
+		idm_explain_path(0, check->file->path, IDM_EXPLAIN_NOFOLLOW, judge_layer_file, check,
+				 NULL);
+	check->v->is_unknown = check->refusals && check->refusals < check->mounters.n;
+	free_mounters(&check->mounters);
+}
+
+bool judge_layer(struct verdict *v)
+{
+	struct layer_file file;
+	struct layer_check check = { .v = v, .file = &file };
+
+	find_layer_file(v, &file);
+	if (*file.path && !file.map_unseen && can_judge(v, &file))
+		judge_layer_of(&check);
+	free_layer_file(&file);
+	return check.is_judged;
+}
