@@ -45,9 +45,7 @@ const char *idm_refused_call(void)
 
 int idm_refused_waitid(void)
 {
-	int r = probe_waitid();
-
-	return r == -EINVAL ? 0 : r;
+	return probe_waitid() == -EINVAL ? 0 : -ENOSYS;
 }
 
 int idm_check_waitid(enum idm_error_step step, struct idm_error *err)

@@ -12,7 +12,10 @@
 /* Returns the name of the first refused call, or NULL. */
 const char *idm_refused_call(void);
 
-/* Returns 0, or the -errno with which the filter refuses waitid(2) on a pidfd. Makes one system call. */
+/*
+ * Returns 0, or -ENOSYS if a filter refuses waitid(2) on a pidfd. That is one errno for all filters, since
+ * a caller takes EPERM for a missing privilege. Makes one system call.
+ */
 int idm_refused_waitid(void);
 
 /* The same, with the error filled in. */

@@ -42,11 +42,11 @@ int idm_clone_deaf(int (*child)(void *), int flags, void *arg, int *pidfd)
 
 int idm_work_start(struct idm_work *work, int flags, struct idm_subprocess *process)
 {
-	int r;
+	int r = idm_refused_waitid();
 
 	process->pidfd = -1;
-	if (idm_refused_waitid() < 0) /* a child that could not be reaped is not started */
-		return -ENOSYS;
+	if (r < 0) /* a child that could not be reaped is not started */
+		return r;
 	if (idm_procfs_child_would_be_init())
 		return -EBUSY;
 	r = idm_clone_deaf(run_work, CLONE_FILES | flags, work, &process->pidfd);

@@ -88,6 +88,97 @@ TEST_ANYWHERE(without_waitid_no_child_is_started)
 	idm_reaper_free(reaper);
 }
 
+typedef int call_that_waits(struct idm_error *err);
+
+static int open_overlay(struct idm_error *err)
+{
+	AUTO_MAP struct idm_map *map = map_of("0:100000:65536");
+	const struct idm_path lower[] = { { AT_FDCWD, SOURCE }, { AT_FDCWD, TARGET } };
+	struct idm_overlay_options o = IDM_OVERLAY_OPTIONS_INIT;
+
+	o.map = map;
+	o.lower = lower;
+	o.n_lower = ARRAY_SIZE(lower);
+	return idm_overlay_open(&o, err);
+}
+
+static int open_plan_in_namespace(struct idm_error *err)
+{
+	struct idm_plan_apply_options o = IDM_PLAN_APPLY_OPTIONS_INIT;
+	struct idm_plan_add_options m = IDM_PLAN_ADD_OPTIONS_INIT;
+	struct idm_plan *plan;
+	int r;
+
+	m.type = "bind";
+	m.source = SOURCE;
+	assert_ok(idm_plan_new(&plan), NULL);
+	assert_ok(idm_plan_add(plan, &m, NULL), NULL);
+	m.target = "/below";
+	assert_ok(idm_plan_add(plan, &m, NULL), NULL);
+	o.flags = IDM_PLAN_APPLY_IN_NAMESPACE;
+	r = idm_plan_open(plan, &o, err);
+	idm_plan_free(plan);
+	return r;
+}
+
+static int open_staging(struct idm_error *err)
+{
+	return idm_staging_open(0, err);
+}
+
+static int open_userns(struct idm_error *err)
+{
+	AUTO_MAP struct idm_map *map = map_of("0:100000:65536");
+
+	return idm_userns_open(map, 0, err);
+}
+
+static int other_userns;
+
+static int read_other_userns(struct idm_error *err)
+{
+	AUTO_MAP struct idm_map *map = map_of("");
+
+	return idm_map_add_userns(map, other_userns, err);
+}
+
+static int start_child(struct idm_error *err)
+{
+	struct idm_child_options o = SCRIPT("true");
+
+	return idm_child_start(&o, err);
+}
+
+static void call_without_waitid(void *errnum)
+{
+	static call_that_waits *const calls[] = { open_overlay, open_plan_in_namespace, open_staging,
+						  open_userns,	read_other_userns,	start_child };
+	struct snapshot *before;
+
+	refuse_call(SYS_waitid, *(const int *)errnum);
+	before = snapshot_take(SNAPSHOT_FDS | SNAPSHOT_PROCESSES);
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		struct idm_error err;
+
+		assert_int_equal(calls[i](&err), -ENOSYS);
+		assert_names_waitid(&err);
+	}
+	snapshot_assert_same(before);
+}
+
+/* Else it would be a missing privilege in some functions, and an old kernel in others. */
+TEST(without_waitid_all_functions_have_one_errno)
+{
+	int errnums[] = { EPERM, EACCES, ENOSYS };
+
+	enter();
+	scratch_dir(SOURCE "/below");
+	other_userns = userns_of("0:100000:65536");
+	for (size_t i = 0; i < ARRAY_SIZE(errnums); i++)
+		in_child(call_without_waitid, &errnums[i]);
+	close(other_userns);
+}
+
 /*
  * A filter whose errno is the kernel's own cannot be told before. The child is not killed by signal
  * either: it ends by itself, later than the call would be over. Its memory must exist until then.
