@@ -17,6 +17,7 @@
 #include "lib/base/macros.h"
 #include "lib/spawn/executor/executor.h"
 #include "lib/sys/child-stack.h"
+#include "lib/sys/clone-deaf.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/pidfd.h"
 #include "lib/sys/subprocess.h"

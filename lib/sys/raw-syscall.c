@@ -2,8 +2,9 @@
 #include "raw-syscall.h"
 
 /*
- * The child comes back with another stack pointer and all other registers as they were, so what it needs
- * is in registers that the kernel leaves alone.
+ * The child comes back with all registers as they were, but perhaps another stack pointer. So what it
+ * needs is in registers that the kernel leaves alone. Where it has the caller's stack pointer, nothing
+ * above that is its own, and on x86-64 the 128 bytes below are not either (the red zone).
  */
 #if defined(__x86_64__)
 long idm_raw_clone(long nr, const long args[5], void (*child)(void *), void *arg)
@@ -17,6 +18,8 @@ long idm_raw_clone(long nr, const long args[5], void (*child)(void *), void *arg
 	__asm__ volatile("syscall\n\t"
 			 "test %%rax, %%rax\n\t"
 			 "jnz 1f\n\t"
+			 "lea -128(%%rsp), %%rsp\n\t"
+			 "and $-16, %%rsp\n\t"
 			 "xor %%ebp, %%ebp\n\t" /* the end of a backtrace */
 			 "mov %%r13, %%rdi\n\t"
 			 "call *%%r12\n\t"

@@ -105,9 +105,17 @@ static inline long idm_raw_map_file(int fd, uint64_t *size)
 }
 
 /*
- * Clones by clone(2) or clone3(2), `nr` with its arguments, into `child`, which gets `arg` on the new
- * stack that is among the arguments and never returns. For the caller: what the call returns.
+ * Clones by clone(2) or clone3(2), `nr` with its arguments, into `child`, which gets `arg` and never
+ * returns. It is on the new stack that is among the arguments. Without one it continues below the
+ * caller's frames, as a child of vfork(2) does: in a copy of the memory, or with CLONE_VFORK. For the
+ * caller: what the call returns.
  */
+#if (defined(__x86_64__) && defined(__LP64__)) || defined(__aarch64__) || \
+	(defined(__riscv) && __riscv_xlen == 64)
+#define IDM_HAS_RAW_CLONE 1
+#else
+#define IDM_HAS_RAW_CLONE 0
+#endif
 long idm_raw_clone(long nr, const long args[5], void (*child)(void *), void *arg);
 
 /*

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "lib/base/macros.h"
-#include "child-stack.h"
+#include "clone-deaf.h"
 #include "procfs.h"
 #include "seccomp-probe.h"
 #include "subprocess-work.h"
@@ -21,23 +21,6 @@ static int run_work(void *arg)
 	work->result = work->run(work->data);
 	work->done = true;
 	return 0;
-}
-
-int idm_clone_deaf(int (*child)(void *), int flags, void *arg, int *pidfd)
-{
-	char *stack = idm_child_stack_new();
-	uint64_t mask;
-	int r;
-
-	if (!stack)
-		return -ENOMEM;
-	idm_sys_block_signals(&mask);
-	r = idm_sys_clone(child, stack + IDM_CHILD_STACK_SIZE, CLONE_PIDFD | flags /* exit_signal 0 */,
-			  arg, pidfd);
-	idm_sys_restore_signals(&mask);
-	/* The child has its own copy, or (CLONE_VFORK) has left it. */
-	idm_child_stack_free(stack);
-	return r;
 }
 
 int idm_work_start(struct idm_work *work, int flags, struct idm_subprocess *process)

@@ -47,13 +47,6 @@ int idm_subprocess_shared(int (*run)(void *data), void *data, size_t size);
 int idm_subprocess_run_shared(struct idm_subprocess *process, int (*run)(void *data), void *data,
 			      size_t size);
 
-/*
- * Clones a child, which sends no signal when it exits, and runs `child(arg)` in it. All signals are
- * blocked in it, so that no handler of the caller's runs there. `flags` are CLONE_*. CLONE_VM requires
- * CLONE_VFORK, since its stack is freed on return. Returns the number of the child or -errno.
- */
-int idm_clone_deaf(int (*child)(void *), int flags, void *arg, int *pidfd);
-
 /* Reaps the child. Another thread may have reaped it before. */
 void idm_subprocess_end(struct idm_subprocess *process);
 

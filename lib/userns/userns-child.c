@@ -32,10 +32,6 @@
 
 #include "lib/sys/syscall.h"
 
-#if IDM_USERNS_CHILD_HAS_OWN
-#include "lib/sys/raw-syscall.h"
-#endif
-
 #define OWN_FLAGS (CLONE_NEWUSER | CLONE_FILES | CLONE_PIDFD)
 #define SHARING_FLAGS (OWN_FLAGS | CLONE_VM)
 

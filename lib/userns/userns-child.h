@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "lib/sys/raw-syscall.h"
+
 enum idm_userns_child_way {
 	IDM_USERNS_CHILD_ZOMBIE, /* does nothing but exit; stays a zombie until idm_userns_child_end() */
 	IDM_USERNS_CHILD_LIVE,	 /* waits until it is killed */
@@ -56,12 +58,7 @@ int idm_userns_child_end(struct idm_userns_child *child);
 
 /* ---- userns-child-main.c ---- */
 
-#if (defined(__x86_64__) && defined(__LP64__)) || defined(__aarch64__) || \
-	(defined(__riscv) && __riscv_xlen == 64)
-#define IDM_USERNS_CHILD_HAS_OWN 1
-#else
-#define IDM_USERNS_CHILD_HAS_OWN 0
-#endif
+#define IDM_USERNS_CHILD_HAS_OWN IDM_HAS_RAW_CLONE
 
 void idm_userns_child_main(void *shared);
 

@@ -196,6 +196,22 @@ TEST_ANYWHERE(what_a_filter_refuses_is_said)
 	assert_int_equal(number, 3);
 }
 
+/* It is on the stack of its thread. */
+TEST_ANYWHERE(no_memory_is_mapped_for_it)
+{
+	const struct rlimit none = { 1, RLIM_INFINITY };
+	int number = 3;
+
+	if (TEST_SANITIZED) {
+		note("sanitizers map memory");
+		return;
+	}
+	must(setrlimit(RLIMIT_AS, &none));
+	assert_true(mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED);
+	assert_int_equal(RUN_IT(count_up, number), 4);
+	assert_int_equal(number, 4);
+}
+
 /* ---- others ---- */
 
 static atomic_bool is_waiting, may_go;
