@@ -82,5 +82,6 @@ int idm_layers_set_by_path(int fs, const struct idm_layers *layers)
 {
 	struct setting s = { .fs = fs, .layers = layers };
 
-	return idm_subprocess_shared(set_layers_in_child, &s, sizeof(s));
+	/* The user namespace of the copies had a child. */
+	return idm_subprocess_shared_again(set_layers_in_child, &s, sizeof(s));
 }

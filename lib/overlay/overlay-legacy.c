@@ -335,15 +335,24 @@ static int assemble_as_root(struct assembly *a)
 	if (r < 0)
 		return r;
 	a->root = &root; /* analyzer: nothing uses it after this function */
-	r = idm_subprocess_shared(assemble_here, a, sizeof(*a));
+	r = idm_subprocess_shared_again(assemble_here, a, sizeof(*a));
 	idm_delegate_release(&root);
 	return r;
 }
 
+/* The user namespace of a map had a child. */
+static int assemble_somewhere(struct assembly *a)
+{
+	if (needs_mapped_root(a->overlay))
+		return assemble_as_root(a);
+	if (a->overlay->map)
+		return idm_subprocess_shared_again(assemble_here, a, sizeof(*a));
+	return idm_subprocess_shared(assemble_here, a, sizeof(*a));
+}
+
 static int assemble_in_child(struct assembly *a, struct idm_error *err)
 {
-	int r = needs_mapped_root(a->overlay) ? assemble_as_root(a)
-					      : idm_subprocess_shared(assemble_here, a, sizeof(*a));
+	int r = assemble_somewhere(a);
 
 	if (r >= 0)
 		return r;

@@ -401,20 +401,27 @@ static int open_in_namespace(const struct idm_overlay_options *o, struct idm_lay
 	return r < 0 ? r : idm_overlay_in_namespace(o, layers, err);
 }
 
+/* It is private, as all mounts of that namespace are, and has the defaults of fsmount(2) with 0. */
+static int set_attributes(const struct idm_overlay_options *o, int tree, struct idm_error *err)
+{
+	struct mount_attr attr = { .attr_set = o->attr,
+				   .attr_clr = idm_attributes_to_clear(o->attr, 0) };
+	int r = o->attr ? idm_sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr) : 0;
+
+	return r < 0 ? idm_fail_errno(err, r, step_overlay, NULL) : 0;
+}
+
 static int in_namespace(const struct idm_overlay_options *o, struct idm_layers *layers, int userns,
 			struct idm_error *err)
 {
-	struct mount_attr attr = { .attr_set = o->attr,
-				   .attr_clr = idm_attributes_to_clear(o->attr, 0),
-				   .propagation = MS_PRIVATE };
 	AUTO_CLOSE int tree = open_in_namespace(o, layers, userns, err);
 	int r;
 
 	if (tree < 0)
 		return tree;
-	r = idm_sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr);
+	r = set_attributes(o, tree, err);
 	if (r < 0)
-		return idm_fail_errno(err, r, step_overlay, NULL);
+		return r;
 	r = check_writable(o, tree, err);
 	return r < 0 ? r : idm_steal_fd(&tree);
 }
@@ -435,9 +442,11 @@ static bool want_layers_by_path(const struct idm_overlay_options *o, bool descri
 static void choose_paths(struct idm_layers *layers, const struct idm_overlay_options *o,
 			 bool descriptors)
 {
+	bool by_path = want_layers_by_path(o, descriptors);
+
 	layers->clone_all = !descriptors;
-	layers->by_path = want_layers_by_path(o, descriptors) && !idm_kernel_is_before(5, 14);
-	layers->nosymfollow = layers->by_path || (!descriptors && !idm_kernel_is_before(5, 14));
+	layers->nosymfollow = (by_path || !descriptors) && !idm_kernel_is_before(5, 14);
+	layers->by_path = by_path && layers->nosymfollow;
 }
 
 static int assemble_overlay(const struct idm_overlay_options *o, struct idm_layers *layers,

@@ -72,25 +72,45 @@ static int run_copying(int (*run)(void *data), void *data, size_t size)
 	return r;
 }
 
+static int do_sharing(struct idm_subprocess *process, struct idm_work *work, size_t size)
+{
+	int r = run_sharing(process, work);
+
+	/* Linux 5.6 to 6.1 refuse that to a thread that has unshared a time namespace. */
+	if (r == -EINVAL)
+		return run_copying(work->run, work->data, size);
+	if (r < 0)
+		return r;
+	return work->done ? work->result : -ESRCH;
+}
+
 int idm_subprocess_run_shared(struct idm_subprocess *process, int (*run)(void *data), void *data,
 			      size_t size)
 {
 	struct idm_work work = { .run = run, .data = data };
-	int r = run_sharing(process, &work);
 
-	/* Linux 5.6 to 6.1 refuse that to a thread that has unshared a time namespace. */
-	if (r == -EINVAL)
-		return run_copying(run, data, size);
-	if (r < 0)
-		return r;
-	return work.done ? work.result : -ESRCH;
+	return do_sharing(process, &work, size);
+}
+
+static int do_and_reap(struct idm_work *work, size_t size)
+{
+	struct idm_subprocess process;
+	int r = do_sharing(&process, work, size);
+
+	idm_subprocess_end(&process);
+	return r;
 }
 
 int idm_subprocess_shared(int (*run)(void *data), void *data, size_t size)
 {
-	struct idm_subprocess process;
-	int r = idm_subprocess_run_shared(&process, run, data, size);
+	struct idm_work work = { .run = run, .data = data };
 
-	idm_subprocess_end(&process);
-	return r;
+	return do_and_reap(&work, size);
+}
+
+int idm_subprocess_shared_again(int (*run)(void *data), void *data, size_t size)
+{
+	struct idm_work work = { .run = run, .data = data, .had_child = true };
+
+	return do_and_reap(&work, size);
 }

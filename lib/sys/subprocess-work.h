@@ -15,7 +15,8 @@ struct idm_work {
 	int (*run)(void *data);
 	void *data;
 	int result;
-	bool done; /* else the child was killed before */
+	bool had_child; /* see idm_subprocess_shared_again() */
+	bool done;	/* else the child was killed before */
 };
 
 /*

@@ -30,7 +30,7 @@ int idm_work_start(struct idm_work *work, int flags, struct idm_subprocess *proc
 	process->pidfd = -1;
 	if (r < 0) /* a child that could not be reaped is not started */
 		return r;
-	if (idm_procfs_child_would_be_init())
+	if (!work->had_child && idm_procfs_child_would_be_init())
 		return -EBUSY;
 	r = idm_clone_deaf(run_work, CLONE_FILES | flags, work, &process->pidfd);
 	return r < 0 ? r : 0;

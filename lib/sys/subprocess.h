@@ -40,6 +40,13 @@ int idm_subprocess_run(struct idm_subprocess *process, int (*run)(void *data), v
 int idm_subprocess_shared(int (*run)(void *data), void *data, size_t size);
 
 /*
+ * The same for a thread that has had a child in the same call of the library, such as that of
+ * idm_userns_open(). A PID namespace that it has unshared has its first process then. So this does not
+ * look for one without.
+ */
+int idm_subprocess_shared_again(int (*run)(void *data), void *data, size_t size);
+
+/*
  * The same, but does not wait for the child to exit. The child has left the memory, and its result is
  * final. While the kernel still frees its mount namespace (a grace period of RCU), the caller can work.
  * Call idm_subprocess_end() whatever came back.

@@ -95,6 +95,43 @@ TEST(the_layers_are_free_afterwards)
 	}
 }
 
+/* The optional fields of the mount's line. */
+static bool is_private(const char *target)
+{
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+	char line[4096], *found = NULL;
+
+	assert_non_null(file);
+	while (!found && fgets(line, sizeof(line), file))
+		found = strstr(line, target);
+	fclose(file);
+	assert_non_null(found);
+	return !strstr(found, " shared:") && !strstr(found, " master:");
+}
+
+TEST(an_overlay_is_private_among_shared_mounts)
+{
+	AUTO_MAP struct idm_map *map = map_of(MAP);
+
+	enter();
+	must(mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL));
+	must(mount("alone", TARGET, "tmpfs", 0, NULL));
+	must(mount(NULL, TARGET, NULL, MS_PRIVATE, NULL));
+	scratch_dir(TARGET "/overlay");
+	EACH_WAY(way)
+	{
+		struct idm_overlay_options o = request(map, way);
+		AUTO_FD int tree = -1;
+		struct idm_error err;
+
+		tree = (int)assert_ok(idm_overlay_open(&o, &err), &err);
+		attach_at(tree, TARGET "/overlay");
+		assert_true(is_private(" " TARGET "/overlay "));
+		assert_false(is_private(" " SCRATCH " "));
+		do_umount(TARGET "/overlay");
+	}
+}
+
 TEST(without_a_map_nothing_is_mapped)
 {
 	enter();
