@@ -119,6 +119,7 @@ static int run_mount(int argc, char **argv)
 	request.source = operand[0];
 	request.target = operand[1];
 	request.map = maps.map;
+	request.keep_rest = maps.keep_rest;
 	if (!request.dry_run)
 		return do_mount(&request);
 	status = begin_dry_run();

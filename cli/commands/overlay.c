@@ -209,7 +209,7 @@ static int mount_overlay(struct request *q, const char *target)
 
 	tree = idm_overlay_open(o, &err);
 	if (tree < 0)
-		return report_error(&err);
+		return report_failed_mapping(&err, q->maps.keep_rest);
 	report_step("made the overlay of %zu lower layers", o->n_lower);
 	status = attach_overlay(q, tree, target);
 	close(tree);

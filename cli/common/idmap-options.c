@@ -182,6 +182,17 @@ int add_map_option(struct map_request *request, int letter, const char *value)
 	return parse_map_option(request->map, value);
 }
 
+int report_failed_mapping(const struct idm_error *err, bool keep_rest)
+{
+	int status = report_error(err);
+
+	if (keep_rest && err->step == IDM_STEP_ASK_SERVICE && err->errnum == EPERM)
+		report_note(
+			"--keep-rest adds the IDs of this user namespace as disk IDs, which count on "
+			"the host; leave it out");
+	return status;
+}
+
 int complete_map(struct map_request *request, const char *how)
 {
 	struct idm_error err;

@@ -56,6 +56,12 @@ int parse_map_option_in(const char *where, struct idm_map *map, const char *text
 int add_map_option(struct map_request *request, int letter, const char *value);
 
 /*
+ * Reports why a tree or an overlay with this map failed. A note follows if idmountd may have refused an
+ * ID that --keep-rest added. Returns FAILED.
+ */
+int report_failed_mapping(const struct idm_error *err, bool keep_rest);
+
+/*
  * Completes the map after the last option: fills in the rest if asked. Returns as above; USAGE if no map
  * was asked for. The message then names `how` to ask for one.
  */

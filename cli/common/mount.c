@@ -48,7 +48,7 @@ static int open_requested_tree(const struct mount_request *request,
 	tree = idm_tree_open(AT_FDCWD, request->source, userns, &options, &err);
 	close(userns);
 	if (tree < 0)
-		report_error(&err);
+		report_failed_mapping(&err, request->keep_rest);
 	else
 		report_step("copied %s%s, and mapped the copy", request->source,
 			    request->recursive ? " and the mounts below" : "");

@@ -11,6 +11,7 @@ struct mount_request {
 	const char *source, *target;
 	const char *root; /* NULL: the target is not confined */
 	const struct idm_map *map;
+	bool keep_rest; /* the map has what that adds */
 	struct mount_options mount_options;
 	const char *suid_options; /* that allow setuid and device files, for a note */
 	bool recursive, mkdir, replace;

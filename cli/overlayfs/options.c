@@ -113,12 +113,14 @@ static const struct {
 	{ "redirect_dir", ignore_redirect },
 };
 
-/* Options of fuse-overlayfs and libfuse. xattr_permissions is force_mask of storage.conf. */
+#define FORCE_MASK "xattr_permissions" /* as containers/storage passes force_mask of storage.conf */
+
+/* Options of fuse-overlayfs and libfuse. */
 static const char *const fuse_only[] = {
 	"squash_to_root",
 	"squash_to_uid",
 	"squash_to_gid",
-	"xattr_permissions",
+	FORCE_MASK,
 	"static_nlink",
 	"threaded",
 	"fsync",
@@ -153,6 +155,11 @@ static int refuse_fuse_only(const char *name)
 		return report_usage("%s: expected a one-to-one map, got all IDs as one; the kernel's "
 				    "overlay cannot do that, fuse-overlayfs can",
 				    name);
+	if (strcmp(name, FORCE_MASK) == 0 || strcmp(name, "force_mask") == 0)
+		return report_usage(
+			"%s: the kernel's overlay cannot store permissions in extended "
+			"attributes, fuse-overlayfs can; remove force_mask from storage.conf",
+			name);
 	return report_usage("%s: expected an option of the kernel's overlay, got one of fuse-overlayfs",
 			    name);
 }

@@ -309,9 +309,19 @@ int convert_storage(const char *path)
 	struct open_home h;
 	int status;
 
+	if (geteuid() != 0) /* the layers have files of subordinate IDs */
+		return report_failure(
+			"it requires root of the engine's user namespace; run it as: podman "
+			"unshare idmount-overlayfs --convert %s",
+			path);
 	if (asprintf(&home, "%s/overlay", path) < 0)
 		return home = NULL, out_of_memory();
 	h = (struct open_home){ .path = home, .stream = opendir(home) };
+	if (!h.stream && errno == ENOENT)
+		return report_failure(
+			"%s: expected a storage, such as graphRoot of \"podman info\", got a "
+			"directory without \"overlay\"",
+			path);
 	if (!h.stream)
 		return report_failure("%s: %s", home, strerror(errno));
 	status = convert_all_layers(&h);

@@ -26,11 +26,18 @@ struct exchange {
 	struct idm_error *err;
 };
 
-const char *idm_service_socket(void)
+static const char *get_named_socket(void)
 {
 	const char *path = secure_getenv(IDM_SERVICE_SOCKET_ENV);
 
-	return path && *path ? path : IDM_SERVICE_SOCKET;
+	return path && *path ? path : NULL;
+}
+
+const char *idm_service_socket(void)
+{
+	const char *path = get_named_socket();
+
+	return path ? path : IDM_SERVICE_SOCKET;
 }
 
 bool idm_service_has_socket(void)
@@ -47,8 +54,12 @@ void idm_service_print_start(char *text, size_t size)
 
 	if (strcmp(path, IDM_SERVICE_SOCKET) == 0)
 		snprintf(text, size, "systemctl start idmountd.socket, or by idmountd");
+	else if (*path != '/')
+		snprintf(text, size,
+			 "idmountd --socket PATH; " IDM_SERVICE_SOCKET_ENV
+			 " has a relative path, which depends on the working directory");
 	else
-		snprintf(text, size, "idmountd --socket %s", path);
+		snprintf(text, size, "idmountd --socket %s (from " IDM_SERVICE_SOCKET_ENV ")", path);
 }
 
 /* ---- failures of the exchange ---- */
@@ -88,7 +99,12 @@ static int connect_service(struct exchange *x)
 		return 1;
 	if (r == -ETIMEDOUT)
 		return fail_silent(x);
-	return r < 0 ? idm_fail_errno(x->err, r, step_ask, x->path) : 0;
+	if (r == 0)
+		return 0;
+	idm_fail_errno(x->err, r, step_ask, x->path);
+	if (get_named_socket())
+		idm_hint(x->err, IDM_SERVICE_SOCKET_ENV " in the environment names this socket");
+	return r;
 }
 
 /*

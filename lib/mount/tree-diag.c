@@ -316,7 +316,10 @@ static void hint_service(const struct question *q)
 		idm_hint(q->err, "idmountd can map it, but is not running at %s; root starts it by %s",
 			 idm_service_socket(), start);
 	else if (idm_service_has_socket())
-		idm_hint(q->err, "idmountd may map it, but was not asked");
+		idm_hint(q->err,
+			 "this was without idmountd, which may map it and listens at %s; idmount "
+			 "mount, overlay and run ask it, and a program with IDM_TREE_SERVICE",
+			 idm_service_socket());
 	else
 		idm_hint(q->err, "this user namespace can map what was mounted in it, such as a tmpfs "
 				 "of its own");

@@ -87,8 +87,8 @@ paths()
 	local row='| .features[] | select(.name == "service") | [.available, .error, .hint]'
 
 	export IDMOUNTD_SOCKET=$PWD/socket
-	idmount check | grep -E '^no +service +5\.12 .* idmountd is not running; root starts it by idmountd --socket '"$PWD/socket\$"
-	same 'JSON' '[false,"ENOENT","idmountd is not running; root starts it by idmountd --socket '"$PWD"'/socket"]' \
+	idmount check | grep -E '^no +service +5\.12 .* idmountd is not running; root starts it by idmountd --socket '"$PWD/socket [(]from IDMOUNTD_SOCKET[)]\$"
+	same 'JSON' '[false,"ENOENT","idmountd is not running; root starts it by idmountd --socket '"$PWD"'/socket (from IDMOUNTD_SOCKET)"]' \
 		"$(idmount check --json | jq -c ". $row")"
 	[[ -v IDMOUNTD ]] || skip 'there is no idmountd'
 	background "$IDMOUNTD" --socket "$IDMOUNTD_SOCKET" 2>/dev/null
@@ -99,7 +99,7 @@ paths()
 	# The socket file of a service that was killed stays.
 	kill -KILL "${background[-1]}"
 	wait "${background[-1]}" || :
-	same 'JSON' '[false,"ECONNREFUSED","idmountd is not running; root starts it by idmountd --socket '"$PWD"'/socket"]' \
+	same 'JSON' '[false,"ECONNREFUSED","idmountd is not running; root starts it by idmountd --socket '"$PWD"'/socket (from IDMOUNTD_SOCKET)"]' \
 		"$(idmount check --json | jq -c ". $row")"
 }
 

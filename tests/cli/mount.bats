@@ -974,7 +974,7 @@ hint: run it as root; an ordinary user runs it below unshare --user --map-root-u
 		grep -q " /mnt/dst/b .*idmapped" /proc/self/mountinfo
 		"$0" umount dst/b' "$IDMOUNT"
 	refused 1 "$idmount_mount src: map tree: it requires CAP_SYS_ADMIN in the user namespace that mounted the filesystem (tmpfs)
-hint: idmountd can map it, but is not running at $PWD/none; root starts it by idmountd --socket $PWD/none" \
+hint: idmountd can map it, but is not running at $PWD/none; root starts it by idmountd --socket $PWD/none (from IDMOUNTD_SOCKET)" \
 		env IDMOUNTD_SOCKET="$PWD/none" unshare --user --map-root-user --mount "$IDMOUNT" mount -m 0:0 src dst
 	refused 1 "$idmount_mount src: map tree: it requires CAP_SYS_ADMIN in the user namespace that owns the mount namespace
 hint: run it below unshare --mount, which makes a mount namespace of this user namespace" \
@@ -1019,7 +1019,18 @@ hint: choose a directory without mounts below it: idmountd maps one mount" \
 hint: choose a directory without mounts below it: idmountd maps one mount" \
 		in_userns "$IDMOUNT" mount -R -m 1500:33:1 -o suid,dev with dst
 	fails 1 "idmount: check: src: map tree: it requires CAP_SYS_ADMIN in the user namespace that mounted the filesystem (tmpfs)
-hint: idmountd may map it, but was not asked" in_userns "$IDMOUNT" check src
+hint: this was without idmountd, which may map it and listens at $PWD/socket; idmount mount, overlay and run ask it, and a program with IDM_TREE_SERVICE" in_userns "$IDMOUNT" check src
+	fails 1 "$idmount_mount src: ask idmountd: disk uid 0 of the map is not an ID of the caller's user namespace
+hint: disk IDs count on the host: uid 0 of this user namespace is 1500 there
+$idmount_mount note: --keep-rest adds the IDs of this user namespace as disk IDs, which count on the host; leave it out" \
+		in_userns "$IDMOUNT" mount -m 1500:1 --keep-rest -o suid,dev src dst
+	# A relative path, and one that leads to no socket.
+	refused 1 "$idmount_mount src: map tree: it requires CAP_SYS_ADMIN in the user namespace that mounted the filesystem (tmpfs)
+hint: idmountd can map it, but is not running at none/socket; root starts it by idmountd --socket PATH; IDMOUNTD_SOCKET has a relative path, which depends on the working directory" \
+		env IDMOUNTD_SOCKET=none/socket unshare --user --map-root-user --mount "$IDMOUNT" mount -m 0:0 src dst
+	refused 1 "$idmount_mount src/file/socket: ask idmountd: Not a directory
+hint: IDMOUNTD_SOCKET in the environment names this socket" \
+		env IDMOUNTD_SOCKET=src/file/socket unshare --user --map-root-user --mount "$IDMOUNT" mount -m 0:0 src dst
 	fails 1 "$idmount_mount src: ask idmountd: disk uid 1600 of the map is not an ID of the caller's user namespace
 hint: uid 1600 is an ID of another user, so it cannot be granted to jane" \
 		in_userns "$IDMOUNT" mount -m 1600:33:1 -o suid,dev src dst

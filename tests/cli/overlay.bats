@@ -237,3 +237,16 @@ idmount: overlay: made the overlay of 2 lower layers
 idmount: overlay: attached it at dst" overlay -v
 	undo
 }
+
+@test "idmount-overlayfs: what it cannot do, in words" {
+	local program=${IDMOUNT_OVERLAYFS:-$ROOT/build/idmount-overlayfs}
+
+	for option in xattr_permissions=2 force_mask=0755; do
+		fails 2 "idmount-overlayfs: ${option%=*}: the kernel's overlay cannot store permissions in extended attributes, fuse-overlayfs can; remove force_mask from storage.conf" \
+			"$program" -o "lowerdir=l2:l1,$option" dst
+	done
+	fails 1 "idmount-overlayfs: it requires root of the engine's user namespace; run it as: podman unshare idmount-overlayfs --convert $PWD" \
+		as 4321 "$program" --convert "$PWD"
+	fails 1 "idmount-overlayfs: $PWD: expected a storage, such as graphRoot of \"podman info\", got a directory without \"overlay\"" \
+		"$program" --convert "$PWD"
+}

@@ -226,7 +226,7 @@ hint: gid 8 is an ID of another group or user, so it cannot be granted to joe' r
 }
 
 @test "without the service: what is missing, and how to have it" {
-	local hint="hint: idmountd can map it, but is not running at $PWD/socket; root starts it by idmountd --socket $PWD/socket"
+	local hint="hint: idmountd can map it, but is not running at $PWD/socket; root starts it by idmountd --socket $PWD/socket (from IDMOUNTD_SOCKET)"
 
 	stop_idmountd
 	fails 125 "idmount: run: root: map tree: it requires CAP_SYS_ADMIN in the user namespace that mounted the filesystem (tmpfs)

@@ -637,7 +637,7 @@ TEST(no_service)
 
 static void find_default(void *unused)
 {
-	char start[64];
+	char start[128];
 
 	(void)unused;
 	must(unsetenv(IDM_SERVICE_SOCKET_ENV));
@@ -648,6 +648,8 @@ static void find_default(void *unused)
 	assert_string_equal(idm_service_socket(), "/run/idmount/idmountd.sock");
 	must(setenv(IDM_SERVICE_SOCKET_ENV, SOCKET, 1));
 	assert_string_equal(idm_service_socket(), SOCKET);
+	idm_service_print_start(start, sizeof(start));
+	assert_string_equal(start, "idmountd --socket " SOCKET " (from IDMOUNTD_SOCKET)");
 }
 
 TEST(the_path_of_the_socket)
@@ -666,6 +668,7 @@ static void ask_wrong_files(void *unused)
 	must(setenv(IDM_SERVICE_SOCKET_ENV, name, 1));
 	assert_error(open_with(SOURCE, SHIFT, 0, 0, &err), -ENAMETOOLONG, &err, name, "ask idmountd",
 		     NULL);
+	assert_contains(err.hint, "IDMOUNTD_SOCKET in the environment");
 	must(setenv(IDM_SERVICE_SOCKET_ENV, SOURCE "/user", 1)); /* no socket */
 	assert_error(open_with(SOURCE, SHIFT, 0, 0, &err), -EPERM, &err, SOURCE, "map tree", NULL);
 	assert_contains(err.hint, "not running at " SOURCE "/user");
