@@ -566,8 +566,12 @@ static int map_of_joined(void *data, const char *userns, struct idm_map *map, st
 	return idm_map_add(map, IDM_BOTH, &one, 1, err);
 }
 
-/* Rejects here, before any program runs, all that the hook would reject. */
-static int check_parsed(const struct rewrite *rw, struct idm_json_text *parsed, size_t n_requests)
+/*
+ * Rejects here, before any program runs, all that the hook would reject. Both texts have the same
+ * annotations, so only one of them is judged.
+ */
+static int check_parsed(const struct rewrite *rw, struct idm_json_text *parsed, size_t n_requests,
+			bool last)
 {
 	const struct config *config = rw->config;
 	const struct idm_oci_text how = {
@@ -582,7 +586,7 @@ static int check_parsed(const struct rewrite *rw, struct idm_json_text *parsed, 
 
 	if (r < 0)
 		return r;
-	if (config->judge)
+	if (config->judge && last)
 		r = config->judge(&oci, rw->err);
 	idm_oci_free(&oci);
 	return r;
@@ -593,7 +597,7 @@ static int check_rewritten(const struct rewrite *rw, const char *text, size_t le
 	AUTO_JSON struct idm_json_text *parsed = NULL;
 	int r = idm_json_parse(text, length, IDM_STEP_READ_PLAN, &parsed, rw->err);
 
-	return r < 0 ? r : check_parsed(rw, parsed, rw->n_requests);
+	return r < 0 ? r : check_parsed(rw, parsed, rw->n_requests, true);
 }
 
 static int begin_rewrite(struct rewrite *rw)
@@ -627,17 +631,19 @@ int prepare_config(const struct config *config, char **prepared, size_t *n, stru
 {
 	struct rewrite rw = { .config = config, .err = err };
 	int r = begin_rewrite(&rw);
+	bool changed;
 
 	*prepared = NULL;
 	if (r == 0 && rw.any)
 		r = change_hooks(&rw);
 	if (r == 0 && rw.any)
 		direct_hook_output(&rw);
+	changed = rw.edits.n || rw.edits.failed;
 	/* The hook must accept the old text, too: an argument can express more than an option of a
 	 * mount. */
 	if (r == 0 && rw.any)
-		r = check_parsed(&rw, rw.parsed, rw.n_old);
-	if (r == 0 && (rw.edits.n || rw.edits.failed)) {
+		r = check_parsed(&rw, rw.parsed, rw.n_old, !changed);
+	if (r == 0 && changed) {
 		*prepared = edit_apply(&rw.edits, n);
 		r = *prepared ? check_rewritten(&rw, *prepared, *n) : fail_rewrite_memory(err);
 	}

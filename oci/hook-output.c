@@ -16,7 +16,7 @@ bool is_output_of_runtime(const char *file)
 	return false;
 }
 
-/* Letters can be escaped there: "\u0072un". */
+/* Letters can be escaped there: "\u0072un". No other text has the key. */
 static bool may_have_key(const char *text, size_t length, const char *key)
 {
 	return memmem(text, length, key, strlen(key)) || memmem(text, length, "\\u00", 4);
@@ -28,8 +28,10 @@ bool is_output_redirected(const char *text, size_t length, const char *key)
 	struct idm_json whole, annotations, file;
 	const char *name;
 
+	if (!may_have_key(text, length, key))
+		return false;
 	if (idm_json_parse(text, length, IDM_STEP_READ_PLAN, &parsed, NULL) < 0)
-		return may_have_key(text, length, key);
+		return true;
 	whole = idm_json_whole(parsed);
 	if (idm_json_type(&whole) != IDM_JSON_OBJECT ||
 	    !idm_json_member(&whole, "annotations", &annotations) ||
