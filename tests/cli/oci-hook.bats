@@ -400,6 +400,10 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 		\"run.oci.hooks.stdout\": \"/mnt/y.sh\", \"io.idmount.map/\$(id>pwn)\": \"1000:0\"}"
 	run ! with_crun b
 	same 'what is in the files' '' "$(cat x.sh y.sh)"
+	# crun opens them for any hook.
+	bundle c true '.annotations = {"run.oci.hooks.stderr": "/mnt/z.sh"} | .hooks = {createRuntime: [{path: "/bin/true"}]}'
+	run -0 with_crun c
+	same 'what crun has created' '0 z.sh' "$(stat -c '%s %n' z.sh)"
 }
 
 @test "invalid bundles" {
@@ -1046,6 +1050,57 @@ uncover()
 	for name in with_runc with_crun; do
 		run -0 --separate-stderr $name c
 		same "$name: output" $'7\n7' "$output"
+	done
+}
+
+@test "a link to a submount of the host that has the same root as the source" {
+	local map name
+
+	map=$(rows 1000 7 1)
+	mkdir -p src/sub tree rootfs/vol/sub
+	touch tree/1000
+	chown 1000:1000 tree tree/1000
+	mount --bind tree src/sub
+	ln -s /vol/sub rootfs/link
+	# The volume covers the runtime's mount, and has the same directory there.
+	bundle b true "$(with_hook) | $(source=/mnt/tree volume /link rbind "$map") | $(volume /vol rbind)"
+	run ! --separate-stderr with_runc b
+	[[ $stderr == *'bind on /link: look at the container: it is hidden by the mount on /vol'* ]]
+	# The runtime's mount covers that of the host.
+	bundle c 'stat -c %u /vol/sub/1000 /link/1000' "$(with_hook) | $(volume /vol rbind) | $(source=/mnt/tree volume /link rbind "$map")"
+	# The covered mount has no map: the volume has one, and so does the host's mount in it.
+	bundle d 'stat -c %u /vol/sub/1000 /vol/1000' "$(with_hook) | $(source=/mnt/tree volume /link rbind) | $(volume /vol rbind)
+		| .annotations = {\"io.idmount.map/vol\": \"1000:7\"}"
+	for name in with_runc with_crun; do
+		prints $'7\n7' $name c
+		prints $'7\n7' $name d
+	done
+}
+
+# docs/engines.md describes it. No hook of the container runs when the host mounts.
+@test "a filesystem that the host mounts later in a volume with rslave has no map" {
+	local words expected
+
+	mount --bind --make-shared src src
+	mkdir src/sub fifo rootfs/fifo
+	mkfifo fifo/ready fifo/go
+	for words in rslave rshared rprivate; do
+		rm -rf b
+		bundle b 'echo >/fifo/ready; read -r x </fifo/go; stat -c %u /vol/1000; stat -c %u /vol/sub/1000 || echo none; grep " /vol/sub " /proc/self/mountinfo' \
+			"$(with_hook) | $(volume /vol "rbind,$words" "$(rows 1000 7 1)") | $(source=/mnt/fifo volume /fifo rbind)"
+		background with_runc b >output 2>/dev/null
+		read -t 60 -r <>fifo/ready
+		mount -t tmpfs later src/sub
+		touch src/sub/1000
+		chown 1000:1000 src/sub/1000
+		echo >fifo/go
+		wait "${background[-1]}" || true
+		umount src/sub
+		expected=$'7\n1000'
+		[[ $words != rprivate ]] || expected=$'7\nnone'
+		same "$words: IDs" "$expected" "$(head -n 2 output)"
+		run ! grep -E 'idmapped|nosuid|nodev' <(tail -n +3 output)
+		same "$words: mounts" "$([[ $words == rprivate ]] && echo 2 || echo 3)" "$(wc -l <output)"
 	done
 }
 
