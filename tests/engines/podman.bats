@@ -132,6 +132,35 @@ refused_by_old_podman()
 }
 
 # crun discards what hooks write.
+# podman and CRI-O read such files by the same package of Go.
+@test "the condition of the hook's file" {
+	# starts N ANNOTATION...: the hook is started N times.
+	starts()
+	{
+		local options=() one
+
+		for one in "${@:2}"; do
+			options+=(--annotation "$one")
+		done
+		: >started
+		run -0 hooked runc "${options[@]}" -- true
+		same "${*:2}" "$1" "$(wc -l <started)"
+	}
+	printf '#!/bin/sh\necho "$*" >>/mnt/started\n' >script
+	chmod +x script
+	jq '.hook.path = "/mnt/script"' "$ROOT/contrib/hooks.d/idmount.json" >hooks/idmount.json
+	starts 0
+	starts 0 org.example.io.idmount.map/vol=1000:0 io.idmoun=x
+	starts 1 io.idmount.map/vol=1000:0
+	same 'arguments' oci-hook "$(<started)"
+	starts 1 io.idmount.maps=x
+	starts 1 IO.idmount.map/vol=
+	# podman refuses files of another version of that format.
+	jq '.version = "0.9.0"' "$ROOT/contrib/hooks.d/idmount.json" >hooks/idmount.json
+	run ! hooked runc -- true
+	[[ $output == *'unrecognized hook version'* ]]
+}
+
 @test "the hook's reason with crun is in a file that the hook's arguments name" {
 	cgroups=(--cgroups=disabled)
 	sed -i 's|"oci-hook"|&, "--log", "/mnt/hook.log"|' hooks/idmount.json
