@@ -28,6 +28,7 @@ make_base() { # SUITE DIRECTORY
   local mirror
 
   mirror=$(awk '{ print $3 }' "$cache/apt/$1-$arch/etc/apt/sources.list")
+  mkdir -p "$cache/debs/partial"
   quietly use_proxy_of_apt debootstrap --variant=minbase --cache-dir="$cache/debs" \
     --keyring=/usr/share/keyrings/debian-archive-keyring.gpg "$1" "$2" "$mirror" ||
     problem "debootstrap cannot make a root filesystem of $1"
@@ -54,7 +55,6 @@ add_packages() { # SUITE DIRECTORY PACKAGE...
 
   shift 2
   [ $# -gt 0 ] || return 0
-  mkdir -p "$cache/debs/partial"
   quietly apt-get install "${options[@]}" --download-only -o Dir::State::status="$root/var/lib/dpkg/status" \
     -o Dir::Cache::archives="$cache/debs" "$@" || problem "the packages of a root filesystem cannot be downloaded"
   cp "$cache/apt/$suite-$arch/etc/apt/sources.list" "$root/etc/apt/sources.list"
