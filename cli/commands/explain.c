@@ -54,7 +54,7 @@ struct request {
 	uint32_t new_uid, new_gid;
 	bool refused;
 	unsigned int uncopyable; /* by directories on the way; see struct verdict */
-	const char *path; /* as it is in the command line */
+	const char *path;	 /* as it is in the command line */
 };
 
 /* ---- verdicts ---- */
@@ -101,7 +101,7 @@ static int judge_removal(struct request *request, struct verdict *v, struct idm_
 		return note_verdict(v, request);
 	if (v->facts.directory)
 		return find_verdict(request, v, err);
-	if (is_mount_point(v->place))
+	if (is_covered_by_mount(v->place))
 		return judge_mount_point(v, note_verdict, request, err);
 	return idm_fail(err, -EINVAL, IDM_STEP_EXPLAIN, NULL, "expected a path that ends in a name");
 }
@@ -162,7 +162,7 @@ static int explain_step(const struct idm_explain_info *place, void *data)
 	idm_explain_copy(place->facts, &v.facts);
 	r = add_subject(&request->subject, place, &v.facts, &unseen, visit->err);
 	if (r == 0)
-		r = report_place(&request->report, &v, visit->err);
+		r = report_path_place(&request->report, &v, visit->err);
 	/* find_verdict() looks for them. */
 	request->report.unseen |= is_on_overlay(&v) ? unseen & ~IDM_UNSEEN_LAYERS : unseen;
 	if (r == 0)
@@ -184,11 +184,11 @@ static int explain_one(struct request *request, const char *path)
 
 	request->path = path;
 	request->uncopyable = 0;
-	begin_report(&request->report, path);
+	begin_path_report(&request->report, path);
 	r = idm_explain_path(request->subject.pid, path,
 			     request->accesses == 1U << IDM_ACCESS_UNLINK ? IDM_EXPLAIN_NOFOLLOW : 0,
 			     explain_step, &visit, &err);
-	end_report(&request->report);
+	end_path_report(&request->report);
 	return r < 0 ? report_error(&err) : DONE;
 }
 

@@ -66,6 +66,7 @@ struct engine {
 	bool (*read)(const char *text, const char *id, uint32_t *pid);
 };
 
+/* The first one is podman. */
 static const struct engine engines[] = {
 	{ { "podman", "container", "inspect", "--format", "{{.State.Pid}}" }, true, read_inspected },
 	{ { "docker", "container", "inspect", "--format", "{{.State.Pid}}" }, true, read_inspected },
@@ -97,13 +98,13 @@ static int start_engine(const char *const *argv, int out, struct idm_error *err)
 /* What an engine printed so far. */
 struct answer {
 	char *text;
-	size_t length;
+	size_t length, most;
 };
 
 /* Returns whether there may be more. */
 static bool read_more(int out, struct answer *answer)
 {
-	ssize_t n = read(out, answer->text + answer->length, ANSWER_MOST - answer->length);
+	ssize_t n = read(out, answer->text + answer->length, answer->most - answer->length);
 
 	if (n > 0)
 		answer->length += (size_t)n;
@@ -146,9 +147,9 @@ static bool has_engine_succeeded(int pidfd)
 	       info.status == 0;
 }
 
-/* Returns 1 with the answer, 0 for an engine that fails or cannot be executed, or -ETIMEDOUT. */
-static int ask_engine(const char *const *argv, struct answer *answer)
+int run_engine(const char *const *argv, char *text, size_t size)
 {
+	struct answer answer = { text, 0, size - 1 };
 	int ends[2], pidfd, r;
 	bool succeeded;
 
@@ -156,7 +157,7 @@ static int ask_engine(const char *const *argv, struct answer *answer)
 		return 0;
 	pidfd = start_engine(argv, ends[1], NULL);
 	close(ends[1]);
-	r = pidfd < 0 ? 0 : read_answer(pidfd, ends[0], answer);
+	r = pidfd < 0 ? 0 : read_answer(pidfd, ends[0], &answer);
 	close(ends[0]);
 	if (pidfd < 0)
 		return 0;
@@ -164,7 +165,7 @@ static int ask_engine(const char *const *argv, struct answer *answer)
 		idm_sys_pidfd_send_signal(pidfd, SIGKILL);
 	succeeded = has_engine_succeeded(pidfd);
 	close(pidfd);
-	answer->text[answer->length] = '\0';
+	text[answer.length] = '\0';
 	return r < 0 ? r : succeeded;
 }
 
@@ -180,7 +181,6 @@ static int knows_container(const struct engine *engine, const char *id, uint32_t
 {
 	const char *argv[ARRAY_SIZE(engine->argv) + 1] = { NULL };
 	AUTO_FREE char *text = malloc(ANSWER_MOST + 1);
-	struct answer answer = { text, 0 };
 	size_t n = 0;
 	int r;
 
@@ -190,7 +190,7 @@ static int knows_container(const struct engine *engine, const char *id, uint32_t
 		argv[n] = id;
 	if (!text || !is_worth_asking(engine))
 		return 0;
-	r = ask_engine(argv, &answer);
+	r = run_engine(argv, text, ANSWER_MOST + 1);
 	return r > 0 ? engine->read(text, id, pid) : r;
 }
 
@@ -269,8 +269,9 @@ static void ask_local_engines(void)
 	setenv("DOCKER_CONTEXT", "default", 1); /* instead of the one in config.json, too */
 }
 
-int find_container(const char *id, pid_t *pid, int *pidfd)
+int find_container(struct subject *s)
 {
+	const char *id = s->container;
 	struct found found = { 0 };
 	int status;
 
@@ -282,7 +283,8 @@ int find_container(const char *id, pid_t *pid, int *pidfd)
 	if (status == DONE)
 		status = check_container_pid(id, &found);
 	if (status == DONE)
-		status = open_container_process(id, &found, pidfd);
-	*pid = (pid_t)found.pid;
+		status = open_container_process(id, &found, &s->container_pidfd);
+	s->pid = (pid_t)found.pid;
+	s->is_podmans = found.engine == engines;
 	return status;
 }

@@ -1,56 +1,14 @@
 // SPDX-License-Identifier: MIT
 /* The command that removes the rule which refuses an access. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "layer.h"
+#include "cure-text.h"
 #include "verdict.h"
 
-/* Whether the text is there as a whole. */
-__attribute__((format(printf, 3, 4))) static bool write_cure(char *text, size_t size, const char *format,
-							     ...)
-{
-	va_list args;
-	int n;
-
-	va_start(args, format);
-	n = vsnprintf(text, size, format, args);
-	va_end(args);
-	return n >= 0 && (size_t)n < size;
-}
-
 /* ---- paths ---- */
-
-static bool needs_no_quotes(const char *path)
-{
-	return path[strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				 "/._-+,:@%")] == '\0';
-}
-
-/* As one word of a shell. */
-static bool quote_word(const char *path, char *word, size_t size)
-{
-	size_t n = 0;
-
-	if (needs_no_quotes(path) && *path != '-')
-		return write_cure(word, size, "%s", path);
-	for (const char *p = path; n + 6 < size; p++) {
-		if (p == path || !*p)
-			word[n++] = '\'';
-		if (!*p) {
-			word[n] = '\0';
-			return true;
-		}
-		if (*p == '\'')
-			n += (size_t)snprintf(word + n, size - n, "'\\''");
-		else
-			word[n++] = *p;
-	}
-	return false;
-}
 
 size_t parent_length(const char *path)
 {
@@ -335,49 +293,4 @@ bool describe_cure(const struct verdict *v, char *text, size_t size)
 	default:
 		return false;
 	}
-}
-
-/* ---- owners that have no number inside ---- */
-
-/* Where the engine mounts it. The path of a mount in another mount namespace can have another beginning.
- */
-static const char *find_destination(const struct verdict *v)
-{
-	const char *target = has_target(v) ? v->place->mount->target : "";
-	size_t n = strlen(target);
-
-	if (n < 2 || strncmp(v->path, target, n) != 0 || !strchr("/", v->path[n]) ||
-	    strchr(target, '\''))
-		return "DEST";
-	return target + 1;
-}
-
-static bool write_engine_option(const struct verdict *v, char *text, size_t size)
-{
-	const struct idm_explain_options *facts = &v->facts;
-	uint32_t uid, gid;
-
-	if (idm_map_to_disk(facts->userns_map, IDM_UID, facts->fsuid, &uid) < 0 ||
-	    idm_map_to_disk(facts->userns_map, IDM_GID, facts->fsgid, &gid) < 0)
-		return false;
-	return write_cure(text, size,
-			  "restart the container with --annotation "
-			  "'io.idmount.map/%s=idmap=uids=@%u-%u-1;gids=@%u-%u-1'",
-			  find_destination(v), facts->inode->uid, uid, facts->inode->gid, gid);
-}
-
-bool describe_owner_map(const struct verdict *v, char *text, size_t size)
-{
-	const struct idm_explain_inode *inode = v->facts.inode;
-	char path[VERDICT_TEXT];
-
-	if (inode->uid == IDM_EXPLAIN_NO_ID || inode->gid == IDM_EXPLAIN_NO_ID ||
-	    is_hidden_id(inode->uid) || is_hidden_id(inode->gid) || !v->facts.userns_map ||
-	    is_on_overlay(v))
-		return false;
-	if (v->subject->pid)
-		return write_engine_option(v, text, size);
-	return quote_word(v->path, path, sizeof(path)) &&
-	       write_cure(text, size, "as root: idmount mount -m u:%u:%u,g:%u:%u %s %s", inode->uid,
-			  v->facts.fsuid, inode->gid, v->facts.fsgid, path, path);
 }

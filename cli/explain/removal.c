@@ -48,7 +48,7 @@ bool refuse_last_name(const char *path, struct verdict *v)
 
 /* ---- mount points ---- */
 
-bool is_mount_point(const struct idm_explain_info *place)
+bool is_covered_by_mount(const struct idm_explain_info *place)
 {
 	return is_mount_root(place->fd, "");
 }

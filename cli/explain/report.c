@@ -19,6 +19,13 @@ static void note_layer(struct report *report, const struct verdict *v)
 	free_layer_file(&file);
 }
 
+static void note_owner_map(struct report *report, const struct verdict *v)
+{
+	if (!v->place->is_last || !lacks_inside_owner(v) ||
+	    !describe_owner_map(v, report->to_own, sizeof(report->to_own)))
+		*report->to_own = '\0';
+}
+
 static void add_verdict(struct json *json, const struct verdict *v)
 {
 	char text[VERDICT_TEXT];
@@ -51,32 +58,34 @@ void report_verdict(struct report *report, const struct verdict *v)
 }
 
 /* The IDs that the mount shows are those of any access, and of a symbolic link those of any file. */
-static int print_any_place(struct report *report, struct verdict *v, struct idm_error *err)
+static int show_ids(struct verdict *v, struct idm_error *err)
 {
 	struct idm_explain_inode inode = IDM_EXPLAIN_INODE_INIT;
 	struct idm_explain_options facts = v->facts;
-	int r;
 
 	inode.mode = S_IFREG;
 	inode.uid = v->facts.inode->uid;
 	inode.gid = v->facts.inode->gid;
 	facts.inode = &inode;
 	v->result = (struct idm_explain_result)IDM_EXPLAIN_RESULT_INIT;
-	r = idm_explain(&facts, &v->result, err);
+	return idm_explain(&facts, &v->result, err);
+}
+
+int report_path_place(struct report *report, struct verdict *v, struct idm_error *err)
+{
+	int r = show_ids(v, err);
+
 	if (r < 0)
 		return r;
+	if (report->as_json) {
+		note_layer(report, v);
+		note_owner_map(report, v);
+		return 0;
+	}
 	if (!report->has_process)
 		print_process(&v->facts);
 	report->has_process = true;
 	print_place(v);
-	return 0;
-}
-
-int report_place(struct report *report, struct verdict *v, struct idm_error *err)
-{
-	if (!report->as_json)
-		return print_any_place(report, v, err);
-	note_layer(report, v);
 	return 0;
 }
 
@@ -96,10 +105,10 @@ static void report_unseen(struct report *report)
 		json_close(&report->json);
 }
 
-void begin_report(struct report *report, const char *path)
+void begin_path_report(struct report *report, const char *path)
 {
 	report->unseen = 0;
-	*report->layer = '\0';
+	*report->layer = *report->to_own = '\0';
 	report->owners = (struct owners){ 0 };
 	report->has_process = false;
 	if (!report->as_json) {
@@ -118,12 +127,16 @@ static void add_last_members(struct report *report)
 		json_add_name(&report->json, "layer", report->layer);
 	else
 		json_add_string(&report->json, "layer", NULL);
+	if (*report->to_own)
+		json_add_name(&report->json, "toOwn", report->to_own);
+	else
+		json_add_string(&report->json, "toOwn", NULL);
 	if (report->wants_owners)
 		add_owners(&report->json, &report->owners);
 	free_owners(&report->owners);
 }
 
-void end_report(struct report *report)
+void end_path_report(struct report *report)
 {
 	if (report->as_json)
 		add_last_members(report);

@@ -16,15 +16,16 @@ struct report {
 	/* Of one path: */
 	bool has_process; /* its line is printed */
 	uint32_t unseen;
-	char layer[PATH_MAX]; /* JSON: the file in a layer of an overlay */
-	struct owners owners; /* JSON */
+	char layer[PATH_MAX];	   /* JSON: the file in a layer of an overlay */
+	char to_own[VERDICT_TEXT]; /* JSON: of describe_owner_map() */
+	struct owners owners;	   /* JSON */
 };
 
-void begin_report(struct report *report, const char *path);
-void end_report(struct report *report);
+void begin_path_report(struct report *report, const char *path);
+void end_path_report(struct report *report);
 
 /* Fills in v->result. Returns 0, or -errno with the error filled in. */
-int report_place(struct report *report, struct verdict *v, struct idm_error *err);
+int report_path_place(struct report *report, struct verdict *v, struct idm_error *err);
 void report_verdict(struct report *report, const struct verdict *v);
 
 /* ---- text.c ---- */

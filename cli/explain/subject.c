@@ -140,7 +140,7 @@ int prepare_subject(struct subject *s)
 	if (status == DONE && s->user)
 		status = s->pid || s->container || s->userns_pid ? parse_numbers(s) : find_named_user(s);
 	if (status == DONE && s->container)
-		status = find_container(s->container, &s->pid, &s->container_pidfd);
+		status = find_container(s);
 	if (status == DONE && s->userns_pid)
 		status = read_container_userns(s->userns_pid, &s->userns_map);
 	return status;

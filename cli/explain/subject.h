@@ -17,6 +17,7 @@ struct subject {
 	size_t n_groups;
 	struct idm_map *userns_map; /* --userns; NULL: the caller's */
 	int container_pidfd;	    /* --container; 0: none */
+	bool is_podmans;	    /* --container: podman knows it */
 };
 
 /*
@@ -41,6 +42,19 @@ int add_subject(const struct subject *s, const struct idm_explain_info *place,
 
 /* Asks the engines that are installed for the first process of a container. Returns DONE with its pidfd,
  * or reports. */
-int find_container(const char *id, pid_t *pid, int *pidfd);
+int find_container(struct subject *s);
+
+/* ---- podman.c ---- */
+
+/*
+ * Whether the process is in a container of root's podman: by --container, or by its control group.
+ * Writes what a volume at `destination` is made of: a directory of the host, or a name. "SOURCE": not
+ * known.
+ */
+bool is_in_podman(const struct subject *s);
+void find_podman_source(const struct subject *s, const char *destination, char *source, size_t size);
+
+/* Runs an engine, and writes what it prints. Returns 1, 0 for a failure, or -ETIMEDOUT. */
+int run_engine(const char *const *argv, char *text, size_t size);
 
 #endif

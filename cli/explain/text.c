@@ -140,11 +140,10 @@ static void print_seen(const struct verdict *v)
 		   format_id(v->result.uid, uid), format_id(v->result.gid, gid));
 	if (!facts->userns_map)
 		return;
-	if (v->result.uid != IDM_EXPLAIN_NO_ID &&
-	    idm_map_to_disk(facts->userns_map, IDM_UID, v->result.uid, &inside) == 0)
-		print_line("           inside: owner %u", inside);
-	else
+	if (lacks_inside_owner(v))
 		print_unknown_owner(v);
+	else if (idm_map_to_disk(facts->userns_map, IDM_UID, v->result.uid, &inside) == 0)
+		print_line("           inside: owner %u", inside);
 }
 
 void print_place(const struct verdict *v)

@@ -51,6 +51,9 @@ void describe_refusal(const struct verdict *v, char *text, size_t size);
  */
 bool describe_cure(const struct verdict *v, char *text, size_t size);
 
+/* Whether the owner has no number in the user namespace of the process. In the initial one each has. */
+bool lacks_inside_owner(const struct verdict *v);
+
 /*
  * Writes how the file gets the process as its owner, by a map of its mount: a command or, for a
  * container, an option of its engine. False: an ID is not known, or the kernel cannot map an overlay.
@@ -66,7 +69,7 @@ size_t parent_length(const char *path);
  */
 bool refuse_last_name(const char *path, struct verdict *v);
 
-bool is_mount_point(const struct idm_explain_info *place);
+bool is_covered_by_mount(const struct idm_explain_info *place);
 
 /*
  * Calls `report` with the verdict about the removal of a mount point, once. The kernel looks at the

@@ -242,3 +242,64 @@ refused_by_old_podman()
 	podman wait explained || true
 	run -1 idmount explain --container explained /
 }
+
+# start_explained RUNTIME: a container with a user namespace and the volume, and the podman of this file for explain.
+start_explained()
+{
+	podman_options=(--runtime "$1")
+	box --detach --name explained "${userns[@]}" -v /mnt/vol:/vol -- sleep 1000
+	mkdir bin
+	printf '#!/bin/sh\nexec %s --tmpdir /mnt/engine/tmp "$@"\n' "$(type -P podman)" >bin/podman
+	chmod 755 bin/podman
+	PATH=/mnt/bin:$PATH
+}
+
+# to_own OPTION...: the option that the line names, as words of a shell.
+to_own()
+{
+	local line
+
+	line=$(idmount explain "$@" --write /vol/ours | sed -n 's/^ *to own it: restart the container with //p')
+	echo "to own it: $line" >&2
+	same 'the line in JSON' "restart the container with $line" "$(idmount explain "$@" --write --json /vol/ours | jq -r '.[0].toOwn')"
+	eval "option=($line)"
+}
+
+@test "idmount explain: podman's option that lets the container own its volume, as printed" {
+	local userns=(--uidmap 0:100000:65536 --gidmap 0:100000:65536) option
+
+	cgroups=(--cgroups=disabled)
+	start_explained crun
+	inside 65534:65534 podman exec explained stat -c %u:%g /vol/ours
+	to_own --container explained
+	same 'the option' "--volume /mnt/vol:/vol:idmap=uids=@1000-0-1;gids=@1000-0-1" "${option[*]}"
+	# Without idmount.
+	inside $'0:0 /vol/ours\n0:0 /vol/new' box "${userns[@]}" "${option[@]}" -- sh -c 'touch /vol/new; stat -c "%u:%g %n" /vol/ours /vol/new'
+	same 'on disk' 1000:1000 "$(owner vol/new)"
+	podman kill explained
+}
+
+@test "idmount explain: the annotation that lets a container own its volume, as printed" {
+	local userns=(--uidmap 0:100000:65536 --gidmap 0:100000:65536) option number
+
+	cgroups=(--cgroups=disabled)
+	start_explained crun
+	number=$(podman container inspect --format '{{.State.Pid}}' explained)
+	# Without its control group, the process has no name of podman's.
+	to_own --pid "$number"
+	same 'the option' "--annotation io.idmount.map/vol=idmap=uids=@1000-0-1;gids=@1000-0-1" "${option[*]}"
+	podman kill explained
+	inside $'0:0 /vol/ours\n0:0 /vol/new' hooked crun "${userns[@]}" -v /mnt/vol:/vol "${option[@]}" -- \
+		sh -c 'touch /vol/new; stat -c "%u:%g %n" /vol/ours /vol/new'
+	same 'on disk' 1000:1000 "$(owner vol/new)"
+}
+
+@test "idmount explain: a process of podman by its control group" {
+	local userns=(--uidmap 0:100000:65536 --gidmap 0:100000:65536) option
+
+	start_explained runc
+	to_own --pid "$(podman container inspect --format '{{.State.Pid}}' explained)"
+	same 'the option' "--volume /mnt/vol:/vol:idmap=uids=@1000-0-1;gids=@1000-0-1" "${option[*]}"
+	podman kill explained
+	podman wait explained || true
+}

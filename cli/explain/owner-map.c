@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+/* How a file whose owner has no number in a container gets the process as its owner. */
+#include <string.h>
+
+#include "cure-text.h"
+#include "layer.h"
+#include "verdict.h"
+
+bool lacks_inside_owner(const struct verdict *v)
+{
+	const struct idm_map *userns = v->facts.userns_map;
+	uint32_t inside;
+
+	return userns && (v->result.uid == IDM_EXPLAIN_NO_ID ||
+			  idm_map_to_disk(userns, IDM_UID, v->result.uid, &inside) < 0);
+}
+
+/* Where the engine mounts it. The path of a mount in another mount namespace can have another beginning.
+ */
+static const char *find_destination(const struct verdict *v)
+{
+	const char *target = v->place->mount ? v->place->mount->target : "";
+	size_t n = strlen(target);
+
+	if (n < 2 || strncmp(v->path, target, n) != 0 || !strchr("/", v->path[n]) ||
+	    strchr(target, '\''))
+		return "DEST";
+	return target + 1;
+}
+
+/* "uids=@1000-0-1;gids=@1000-0-1": as the container counts the second number. */
+static bool write_engine_map(const struct verdict *v, char *text, size_t size)
+{
+	const struct idm_explain_options *facts = &v->facts;
+	uint32_t uid, gid;
+
+	return idm_map_to_disk(facts->userns_map, IDM_UID, facts->fsuid, &uid) == 0 &&
+	       idm_map_to_disk(facts->userns_map, IDM_GID, facts->fsgid, &gid) == 0 &&
+	       write_cure(text, size, "uids=@%u-%u-1;gids=@%u-%u-1", facts->inode->uid, uid,
+			  facts->inode->gid, gid);
+}
+
+/* Only idmount obeys the annotation. Its key has the path without the first slash. */
+static bool write_annotation(const struct verdict *v, const char *map, char *text, size_t size)
+{
+	return write_cure(text, size,
+			  "restart the container with --annotation 'io.idmount.map/%s=idmap=%s'",
+			  find_destination(v), map);
+}
+
+/* A source with a colon or a quote cannot be in this option. */
+static bool write_volume(const struct verdict *v, const char *map, char *text, size_t size)
+{
+	const char *destination = find_destination(v);
+	char source[VERDICT_TEXT], path[VERDICT_TEXT];
+
+	if (strcmp(destination, "DEST") == 0 || !write_cure(path, sizeof(path), "/%s", destination))
+		return false;
+	find_podman_source(v->subject, path, source, sizeof(source));
+	return !strpbrk(source, ":'") &&
+	       write_cure(text, size, "restart the container with --volume '%s:%s:idmap=%s'", source,
+			  path, map);
+}
+
+static bool write_engine_option(const struct verdict *v, char *text, size_t size)
+{
+	char map[96];
+
+	if (!write_engine_map(v, map, sizeof(map)))
+		return false;
+	return (is_in_podman(v->subject) && write_volume(v, map, text, size)) ||
+	       write_annotation(v, map, text, size);
+}
+
+bool describe_owner_map(const struct verdict *v, char *text, size_t size)
+{
+	const struct idm_explain_inode *inode = v->facts.inode;
+	char path[VERDICT_TEXT];
+
+	if (inode->uid == IDM_EXPLAIN_NO_ID || inode->gid == IDM_EXPLAIN_NO_ID ||
+	    is_hidden_id(inode->uid) || is_hidden_id(inode->gid) || !v->facts.userns_map ||
+	    is_on_overlay(v))
+		return false;
+	if (v->subject->pid)
+		return write_engine_option(v, text, size);
+	return quote_word(v->path, path, sizeof(path)) &&
+	       write_cure(text, size, "as root: idmount mount -m u:%u:%u,g:%u:%u %s %s", inode->uid,
+			  v->facts.fsuid, inode->gid, v->facts.fsgid, path, path);
+}

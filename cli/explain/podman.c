@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+/* podman's own option for a mapped volume requires no idmount: crun maps it, for root's podman. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/macros.h"
+#include "lib/base/read-file.h"
+#include "lib/sys/syscall.h"
+#include "subject.h"
+
+#define CGROUP_MOST 65536
+#define SCOPE "libpod-"
+#define ID_LENGTH 64
+
+static int open_process_file(pid_t pid, const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	return idm_sys_openat(AT_FDCWD, path, O_RDONLY, 0);
+}
+
+/* An ordinary user's podman cannot map. That user owns the container's user namespace. */
+static bool belongs_to_root(pid_t pid)
+{
+	AUTO_CLOSE int userns = open_process_file(pid, "ns/user");
+	uid_t owner;
+
+	return userns >= 0 && idm_sys_ioctl(userns, IDM_NS_GET_OWNER_UID, &owner) == 0 && owner == 0;
+}
+
+/* podman names the control group by the ID of the container. */
+static bool read_cgroup_id(pid_t pid, char id[ID_LENGTH + 1])
+{
+	AUTO_CLOSE int fd = open_process_file(pid, "cgroup");
+	AUTO_FREE char *text = NULL;
+	const char *scope;
+	size_t n;
+
+	if (fd < 0 || idm_read_file(fd, CGROUP_MOST, &text, &n) < 0)
+		return false;
+	scope = strstr(text, SCOPE);
+	if (!scope)
+		return false;
+	scope += strlen(SCOPE);
+	snprintf(id, ID_LENGTH + 1, "%s", scope);
+	return strspn(scope, "0123456789abcdef") == ID_LENGTH;
+}
+
+bool is_in_podman(const struct subject *s)
+{
+	char id[ID_LENGTH + 1];
+
+	return s->pid && belongs_to_root(s->pid) && (s->is_podmans || read_cgroup_id(s->pid, id));
+}
+
+/* In a template of Go. */
+static bool is_free_of_templates(const char *text)
+{
+	return !strpbrk(text, "\"\\{}\n");
+}
+
+void find_podman_source(const struct subject *s, const char *destination, char *source, size_t size)
+{
+	char id[ID_LENGTH + 1] = "", format[1024];
+	const char *argv[] = { "podman",   "container", "inspect",
+			       "--format", format,	s->is_podmans ? s->container : id,
+			       NULL };
+	int n = snprintf(format, sizeof(format),
+			 "{{range .Mounts}}{{if eq .Destination \"%s\"}}{{if .Name}}{{.Name}}{{else}}"
+			 "{{.Source}}{{end}}{{end}}{{end}}",
+			 destination);
+
+	if ((s->is_podmans || read_cgroup_id(s->pid, id)) && is_free_of_templates(destination) &&
+	    n > 0 && (size_t)n < sizeof(format) && run_engine(argv, source, size) > 0)
+		source[strcspn(source, "\n")] = '\0';
+	else
+		*source = '\0';
+	if (!*source)
+		snprintf(source, size, "SOURCE");
+}
