@@ -79,7 +79,7 @@ fi
 # oci-start.sh needs it, and skips two lines without it.
 [ -n "$smoke" ] || "$here/lib/static-program.sh" "$build" >/dev/null || true
 started=$SECONDS
-for program in userns threads mount overlay storm plan through reaper children constant userns-map pure service rootless-files; do
+for program in userns threads mount overlay storm plan through reaper children constant userns-map pure explain service rootless-files; do
   "$build/bench/$program"
 done
 for script in mount memory list run-true oci-start chown rootless; do

@@ -137,6 +137,10 @@ has_fuse_overlayfs()
 	measures 1 "$ROOT/bench/cases/memory.sh" "$(dirname "$BENCH")"
 }
 
+@test "explain" {
+	measures 3 "$BENCH/explain"
+}
+
 @test "chown.sh" {
 	measures 2 "$ROOT/bench/cases/chown.sh" "$(dirname "$BENCH")"
 }

@@ -935,3 +935,25 @@ all_cures()
 	noting idmount mount -m 1001:2001,0:0:1 src dst
 	cures 0 --read /mnt/dst/directory/file cat /mnt/dst/directory/file
 }
+
+# Without reading a directory, which would change them.
+times()
+{
+	stat -c '%n %x %y %z' /mnt/strict/{,low,low/deep,low/deep/file,upper,work}
+}
+
+@test "nothing changes: no time of a file, with owners and with the layers of an overlay" {
+	local before
+
+	mkdir strict over
+	mount -t tmpfs -o strictatime none strict
+	mkdir -p strict/{low/deep,upper,work}
+	touch strict/low/deep/file
+	setfacl -m u:5:r strict/low/deep/file
+	mount -t overlay -o lowerdir=strict/low,upperdir=strict/upper,workdir=strict/work none over
+	before=$(times)
+	sleep 0.01
+	idmount explain --owners --read --write --exec --chmod --chown 5:5 /mnt/strict/low || :
+	idmount explain --read --write --exec --unlink --chmod --chown 5:5 /mnt/strict/low/deep/file /mnt/over/deep/file || :
+	same 'the times' "$before" "$(times)"
+}
