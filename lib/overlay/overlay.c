@@ -427,7 +427,7 @@ static int in_namespace(const struct idm_overlay_options *o, struct idm_layers *
 }
 
 /* Fewer layers by path save less than the child costs. */
-#define MANY_LAYERS 32
+#define MANY_LAYERS 16
 
 /* Linux 6.15.0 propagates mounts into the copies. In a namespace there is a child anyway. */
 static bool want_layers_by_path(const struct idm_overlay_options *o, bool descriptors)
