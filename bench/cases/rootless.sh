@@ -1,8 +1,9 @@
 #!/bin/bash
 # shellcheck source-path=SCRIPTDIR
 # SPDX-License-Identifier: MIT
-# Starts of a container by podman of an ordinary user: "podman run --rm ... true", as a whole. The image has 20,000
-# files of 4 KiB in 20 layers. Each of three storages has it:
+# Starts of a container by podman of an ordinary user: "podman run --rm ... true", as a whole. Called as
+# "rootless.sh [--files N] [BUILD-DIR]". The image has N files of 4 KiB in 20 layers, else 20,000. 100,000 require 14 GB
+# of memory. Each of three storages has it:
 #
 #   mapped    idmount-overlayfs as mount_program, and idmountd
 #   native    podman's own way: the kernel's overlay, and a copy of the image for each new map
@@ -12,12 +13,20 @@
 # alone, and the storages are on a loop device with ext4 there. All processes are in a PID namespace that disappears
 # with the script.
 set -eu
+if [ "${1:-}" = --files ]; then
+  export IDM_BENCH_FILES="${2:?--files requires a number}" # this script executes itself again
+  shift 2
+fi
+all_files=${IDM_BENCH_FILES:-20000}
+[[ $all_files =~ ^[1-9][0-9]{1,6}$ ]] || { echo "$0: --files: expected 10 to 9999999, got $all_files" >&2 && exit 2; }
 private=(--pid --fork --kill-child --mount-proc)
 . "$(dirname "$0")/measure.sh"
 trap 'exit 1' HUP INT TERM # this process is an init, which the kernel spares otherwise
 
 subject='rootless podman'
-layers=20 files=1000 # in each
+layers=20
+files=$(((all_files + layers - 1) / layers)) # in each
+[ "$all_files" = 20000 ] || subject="$subject, $all_files files"
 if [ "${IDM_BENCH_SMOKE:-}" = 1 ]; then
   layers=2 files=10
   export IDM_BENCH_ROUNDS=1
@@ -29,7 +38,7 @@ for program in podman newuidmap busybox mkfs.ext4; do
     exit 0
   fi
 done
-need=3500000
+need=$((1000000 + all_files * 125)) # KiB: some storages have a copy of the image for each map
 available=$(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)
 if [ "$available" -lt "$need" ]; then
   skipped "$subject, starts" 'memory is short'
@@ -39,8 +48,8 @@ fi
 # ---- the user ----
 
 chmod 755 "$place"
-truncate -s 3G "$place/bench.image"
-mkfs.ext4 -q -N 400000 -E lazy_itable_init=1,lazy_journal_init=1 "$place/bench.image"
+truncate -s "${need}K" "$place/bench.image"
+mkfs.ext4 -q -N $((all_files * 20)) -E lazy_itable_init=1,lazy_journal_init=1 "$place/bench.image"
 mkdir "$place/disk"
 mount -o loop,noatime "$place/bench.image" "$place/disk"
 mkdir -m 1777 "$place/disk/tmp" "$place/disk/home"
