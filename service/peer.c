@@ -194,8 +194,10 @@ static int is_in_userns(int pidfd, uint64_t userns)
 
 /* ---- the program that it executes ---- */
 
-/* Another program than at the look. */
+/* Another program than at the beginning of the look. */
 #define OTHER_PROGRAM (-ESTALE)
+/* Another effective uid than that of the connection. */
+#define OTHER_UID (-EUSERS)
 
 /* The kernel returns as much of it as there is space for, in one read. */
 static ssize_t read_image(int process, char *image)
@@ -208,25 +210,21 @@ static ssize_t read_image(int process, char *image)
 	return n == IMAGE_SIZE ? -EFBIG : n;
 }
 
-static int note_image(struct peer *peer)
-{
-	ssize_t n = read_image(peer->process, peer->image);
-
-	peer->image_size = n < 0 ? 0 : (size_t)n;
-	return n < 0 ? (int)n : 0;
-}
-
 /*
  * The auxiliary vector has addresses of the program's stack and of its parts, which execve(2) chooses at
- * random. No other process knows those of a setuid program.
+ * random. A program can change its own (PR_SET_MM_MAP), but does not know those of a setuid program.
  */
-static int compare_image(const struct peer *peer)
+static int compare_image(struct peer *peer)
 {
 	char image[IMAGE_SIZE];
 	ssize_t n = read_image(peer->process, image);
 
 	if (n < 0)
 		return (int)n;
+	if (peer->image_size == 0) {
+		memcpy(peer->image, image, (size_t)n);
+		peer->image_size = (size_t)n;
+	}
 	return peer->image_size == (size_t)n && memcmp(peer->image, image, (size_t)n) == 0
 		       ? 0
 		       : OTHER_PROGRAM;
@@ -235,15 +233,28 @@ static int compare_image(const struct peer *peer)
 /* ---- the look, and the check that what it found holds ---- */
 
 /*
+ * In one program, which is the same in all calls. A setuid program has another effective uid than the
+ * one that made the connection.
+ */
+static int read_state(struct peer *peer, struct look *look)
+{
+	int r = compare_image(peer);
+
+	if (r == 0)
+		r = read_status(peer->process, look);
+	if (r == 0 && look->uids[1] != peer->connected.uid)
+		r = OTHER_UID;
+	return r < 0 ? r : compare_image(peer);
+}
+
+/*
  * The maps are final, and so is the setgroups file: the kernel creates no user namespace below one that
  * lacks a map of its creator's IDs.
  */
-static int read_facts(int process, struct look *look)
+static int read_final_facts(int process, struct look *look)
 {
-	int r = read_status(process, look);
+	int r = read_setgroups(process, look);
 
-	if (r == 0)
-		r = read_setgroups(process, look);
 	if (r == 0)
 		r = idm_map_new(&look->map);
 	if (r == 0)
@@ -259,8 +270,8 @@ static int look_in_procfs(struct peer *peer, uint64_t parent, struct look *look)
 	look->facts.is_in_parent = r > 0;
 	if (r <= 0)
 		return r;
-	r = note_image(peer);
-	return r < 0 ? r : read_facts(peer->process, look);
+	r = read_final_facts(peer->process, look);
+	return r < 0 ? r : read_state(peer, look);
 }
 
 /*
@@ -282,6 +293,9 @@ static int refuse_look(int code, struct idm_service_reply *reply)
 		return refuse_gone(reply);
 	if (code == OTHER_PROGRAM)
 		return refuse_request(reply, -EPERM, "the caller executed a program after its request");
+	if (code == OTHER_UID)
+		return refuse_request(reply, -EPERM,
+				      "the caller has another uid than when it connected");
 	if (code == -EFBIG)
 		return refuse_request(reply, code, "the caller has too many groups");
 	return refuse_request(reply, code, "look at the caller in /proc: %s", strerror(-code));
@@ -303,12 +317,11 @@ int look_at_peer(struct peer *peer, uint64_t parent, struct look *look, struct i
 
 /*
  * A process leaves a user namespace only for one below it, and never comes back. So one that was in it
- * before the look, and is now, was in it all the time. The same holds for the program.
+ * before the look, and is now, was in it all the time.
  */
-int confirm_look(const struct peer *peer, uint64_t parent, struct look *look,
-		 struct idm_service_reply *reply)
+int confirm_look(struct peer *peer, uint64_t parent, struct look *look, struct idm_service_reply *reply)
 {
-	int r = compare_image(peer);
+	int r = read_state(peer, look);
 
 	if (r == 0)
 		r = is_in_userns(peer->pidfd, parent);

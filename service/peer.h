@@ -15,7 +15,7 @@ struct peer {
 	int pidfd;
 	int process;		/* its directory in /proc, from the look on */
 	bool is_by_number;	/* the number is not proven to be the client's yet: before Linux 6.5 */
-	char image[IMAGE_SIZE]; /* what the look found: the program that it executes */
+	char image[IMAGE_SIZE]; /* what the look found: the program that it executes; all zeros before */
 	size_t image_size;
 };
 
@@ -65,10 +65,9 @@ int find_peer(int connection, struct peer *peer, struct idm_service_reply *reply
 int look_at_peer(struct peer *peer, uint64_t parent, struct look *look, struct idm_service_reply *reply);
 
 /*
- * Refuses a process that has exited or executed a program since before the look read anything else.
- * Notes in *look whether it was in the user namespace all the time.
+ * Looks again at what can change. Refuses a process that has exited, or is another program. Notes in
+ * *look whether it was in the user namespace all the time.
  */
-int confirm_look(const struct peer *peer, uint64_t parent, struct look *look,
-		 struct idm_service_reply *reply);
+int confirm_look(struct peer *peer, uint64_t parent, struct look *look, struct idm_service_reply *reply);
 
 #endif

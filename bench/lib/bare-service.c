@@ -104,7 +104,9 @@ static pid_t find_client(int connection, int *pidfd)
 
 static void look_before(pid_t pid, int pidfd)
 {
-	static const char *const names[] = { "auxv", "status", "setgroups", "uid_map", "gid_map" };
+	static const char *const names[] = {
+		"setgroups", "uid_map", "gid_map", "auxv", "status", "auxv"
+	};
 
 	look_at_userns(pidfd);
 	for (size_t i = 0; i < COUNT(names); i++)
@@ -113,7 +115,10 @@ static void look_before(pid_t pid, int pidfd)
 
 static void look_after(pid_t pid, int pidfd)
 {
-	read_proc_file(pid, "auxv");
+	static const char *const names[] = { "auxv", "status", "auxv" };
+
+	for (size_t i = 0; i < COUNT(names); i++)
+		read_proc_file(pid, names[i]);
 	look_at_userns(pidfd);
 }
 

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "clients.h"
@@ -205,9 +206,9 @@ TEST(proof_requires_capabilities)
 	in_both_ways(ask_and_drop);
 }
 
-/* ---- a setuid program between the request and the look ---- */
+/* ---- a program with privileges between the request and the look ---- */
 
-#define SETUID_PROGRAM SCRATCH "/suid/sleep"
+#define PROGRAM SCRATCH "/programs/sleep"
 
 static void await_text(pid_t pid, const char *name, const char *text)
 {
@@ -234,8 +235,23 @@ static void send_and_execute(const int fds[2])
 	connection = connect_service();
 	send_request(connection, IDM_SERVICE_MAP, fds, 2);
 	must(dup2(connection, STDIN_FILENO));
-	execl(SETUID_PROGRAM, "sleep", "60", NULL);
+	execl(PROGRAM, "sleep", "60", NULL);
 	fail_msg("execute: %s", strerror(errno));
+}
+
+/* Another process of the attacker's has the connection, too. The look finds all capabilities. */
+static void take_reply(pid_t pid, bool is_setuid)
+{
+	AUTO_CLOSE int connection = get_fd(pid, STDIN_FILENO);
+	struct idm_service_reply reply = receive_reply(connection);
+
+	if (is_setuid) {
+		assert_refused(reply, -EPERM, "another uid than when it connected");
+		return;
+	}
+	assert_int_equal(reply.state, IDM_SERVICE_CHALLENGE);
+	send_proof(connection, &reply);
+	assert_refused(receive_reply(connection), -EPERM, "made the connection");
 }
 
 static void race_with_execute(void *data)
@@ -243,8 +259,6 @@ static void race_with_execute(void *data)
 	const struct race *race = data;
 	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of("200005:5");
 	const int fds[] = { tree, userns };
-	AUTO_CLOSE int connection = -1;
-	struct idm_service_reply reply;
 	char byte;
 	pid_t pid = (pid_t)must(fork());
 
@@ -253,37 +267,48 @@ static void race_with_execute(void *data)
 	await_text(pid, "comm", "sleep\n");
 	must(write(race->ready, "", 1));
 	must(read(race->go, &byte, 1));
-	/* Another process of the attacker's has the connection, too. */
-	connection = get_fd(pid, STDIN_FILENO);
-	reply = receive_reply(connection);
-	/* The look alone is deceived. */
-	assert_int_equal(reply.state, IDM_SERVICE_CHALLENGE);
-	send_proof(connection, &reply);
-	assert_refused(receive_reply(connection), -EPERM, "made the connection");
+	take_reply(pid, *(const bool *)race->data);
 	must(kill(pid, SIGKILL));
 	must(waitpid(pid, NULL, 0));
 }
 
-static void make_setuid_program(void)
+/* In a namespace whose root user is USER. */
+static void add_all_capabilities(const char *path)
 {
-	scratch_dir(SCRATCH "/suid");
-	do_mount("suid", SCRATCH "/suid", "tmpfs", 0, NULL);
-	assert_int_equal(RUN("cp", "/bin/sleep", SETUID_PROGRAM), 0);
-	must(chown(SETUID_PROGRAM, USER, USER)); /* root there */
-	must(chmod(SETUID_PROGRAM, 04755));
+	const struct vfs_ns_cap_data data = { .magic_etc = VFS_CAP_REVISION_3 | VFS_CAP_FLAGS_EFFECTIVE,
+					      .data = { { UINT32_MAX, 0 }, { 0xff, 0 } },
+					      .rootid = USER };
+
+	must(setxattr(path, "security.capability", &data, sizeof(data), 0));
+}
+
+static void make_program(bool is_setuid)
+{
+	scratch_dir(SCRATCH "/programs");
+	do_mount("programs", SCRATCH "/programs", "tmpfs", 0, NULL);
+	assert_int_equal(RUN("cp", "/bin/sleep", PROGRAM), 0);
+	must(chown(PROGRAM, USER, USER)); /* root there */
+	must(chmod(PROGRAM, is_setuid ? 04755 : 0755));
+	if (!is_setuid)
+		add_all_capabilities(PROGRAM);
 }
 
 /* The service is stopped until the process is the program. */
-static void race_with_setuid_program(void (*attack)(void *))
+static void race_with_program(void (*attack)(void *), bool is_setuid)
 {
 	enter_with_data();
-	make_setuid_program();
-	race_with_service(attack, NULL);
+	make_program(is_setuid);
+	race_with_service(attack, &is_setuid);
 }
 
-TEST(setuid_program_does_not_prove_anything)
+TEST(setuid_program_is_not_the_caller)
 {
-	race_with_setuid_program(race_with_execute);
+	race_with_program(race_with_execute, true);
+}
+
+TEST(program_with_capabilities_does_not_prove_anything)
+{
+	race_with_program(race_with_execute, false);
 }
 
 /*
@@ -303,7 +328,7 @@ static void prove_and_execute(const int fds[2])
 	send_request(connection, IDM_SERVICE_MAP, fds, 2);
 	send_proof(connection, &(struct idm_service_reply){ .uid = HIGHEST, .gid = HIGHEST });
 	must(dup2(connection, STDIN_FILENO));
-	execl(SETUID_PROGRAM, "sleep", "60", NULL);
+	execl(PROGRAM, "sleep", "60", NULL);
 	fail_msg("execute: %s", strerror(errno));
 }
 
@@ -329,7 +354,7 @@ static void prove_before_execute(void *data)
 
 TEST(proof_comes_after_the_look)
 {
-	race_with_setuid_program(prove_before_execute);
+	race_with_program(prove_before_execute, false);
 }
 
 /* ---- a program between the two looks ---- */
