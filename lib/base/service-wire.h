@@ -14,7 +14,8 @@
  * setuid program.
  *
  * One process makes the connection and sends both requests, the second one after the challenge. It
- * executes no program in between. Both sides run on the same machine, so numbers have its byte order.
+ * executes no program in between, and keeps its effective uid. Both sides run on the same machine, so
+ * numbers have its byte order.
  */
 #ifndef IDM_BASE_SERVICE_WIRE_H
 #define IDM_BASE_SERVICE_WIRE_H

@@ -147,6 +147,8 @@ static void ask_without(void *data)
 	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of("200005:0");
 
 	drop_capability(m->number);
+	/* /proc/PID/status has the name, too, in a line before the capabilities. */
+	must(prctl(PR_SET_NAME, "a\nCapEff:\tffff"));
 	assert_refused(ask(tree, userns), -EPERM, m->reason);
 }
 
