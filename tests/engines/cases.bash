@@ -10,7 +10,7 @@
 # version PROGRAM: prints its name and version.
 version()
 {
-	echo "$1 $("$1" --version | grep -oE '[0-9]+(\.[0-9]+)+' | head -n 1)"
+	echo "$1 $(version_of "$1")"
 }
 
 # row NAME PROGRAM...: what the cases after it belong to.
@@ -91,7 +91,7 @@ try()
 	same "$row: $1" "$2" "$result"
 	nothing_is_left
 	[[ -z ${IDM_ENGINE_ROWS-} ]] ||
-		printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$(. /etc/os-release && echo "$VERSION_ID")" "$row" "$versions" \
+		printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$(. /etc/os-release && echo "${VERSION_ID:-sid}")" "$row" "$versions" \
 			"$1" "$2" "${3-}" >>"$IDM_ENGINE_ROWS"
 }
 

@@ -48,10 +48,25 @@ kill_group()
 	[[ ! -d /sys/fs/cgroup/$group ]]
 }
 
+# version_of PROGRAM
+version_of()
+{
+	"$1" --version | grep -oE '[0-9]+(\.[0-9]+)+' | head -n 1
+}
+
+# is_older_than VERSION PROGRAM
+is_older_than()
+{
+	local version
+
+	version=$(version_of "$2")
+	[[ $version != "$1" && $(printf '%s\n' "$1" "$version" | sort -V | head -n 1) == "$version" ]]
+}
+
 # daemon COMMAND...: runs it in the background, in a cgroup of its own. Its children are in that cgroup, too.
 daemon()
 {
-	mkdir "/sys/fs/cgroup/$group/daemon"
+	mkdir -p "/sys/fs/cgroup/$group/daemon" # one that starts again has children there
 	background sh -c 'echo $$ >"$0" && exec "$@"' "/sys/fs/cgroup/$group/daemon/cgroup.procs" "$@"
 	daemon=${background[-1]}
 }

@@ -2,62 +2,23 @@
 # Pods, through containerd's interface for Kubernetes: what their annotations can request, and what they cannot.
 load common
 private_mounts
+load pods
 
 setup()
 {
 	set_up_engine
-	"$BATS_TEST_DIRNAME/image.sh" /mnt/pause.tar test.invalid/pause:1 '["sleep", "1000"]'
-	protoc --proto_path "$BATS_TEST_DIRNAME" --python_out /mnt cri.proto
+	set_up_pods
 	mkdir -m 711 node
 	mkdir node/tenant
 	echo secret >node/tenant/file
 	chown -R 2000:2000 node/tenant
 	chmod 600 node/tenant/file
 	install -d -m 777 node/own
-	start_containerd
 }
 
 teardown()
 {
 	tear_down_engine
-}
-
-start_containerd()
-{
-	cat >cri.toml <<-'END'
-		version = 2
-		root = "/mnt/engine/root"
-		state = "/mnt/engine/state"
-		disabled_plugins = ["io.containerd.internal.v1.opt"]
-		[grpc]
-		  address = "/mnt/engine/containerd.sock"
-		[plugins."io.containerd.grpc.v1.cri"]
-		  sandbox_image = "test.invalid/pause:1"
-		  disable_cgroup = true
-		  restrict_oom_score_adj = true
-		  [plugins."io.containerd.grpc.v1.cri".containerd]
-		    snapshotter = "native"
-	END
-	"$ROOT/contrib/containerd/handler.sh" --runtime "$runtime" cri.toml
-	daemon containerd --config /mnt/cri.toml >cri.log 2>&1
-	until ctr version >/dev/null 2>&1; do
-		kill -0 "$daemon" || { tail -n 20 cri.log && return 1; }
-		sleep 0.05
-	done
-	for image in "$BATS_FILE_TMPDIR/image.tar" /mnt/pause.tar; do
-		ctr images import --snapshotter native --platform "linux/$(dpkg --print-architecture)" "$image"
-	done
-}
-
-ctr()
-{
-	command ctr --address /mnt/engine/containerd.sock --namespace k8s.io "$@"
-}
-
-# pod NAMESPACE VOLUME COMMAND [KEY=VALUE]...
-pod()
-{
-	/usr/bin/python3 "$BATS_TEST_DIRNAME/cri.py" /mnt/engine/containerd.sock /mnt "$IMAGE" "/$group" "$@"
 }
 
 # refused_pod WORDS NAMESPACE VOLUME COMMAND [KEY=VALUE]...: the pod fails to start, with WORDS in the message.
@@ -112,5 +73,68 @@ make_setuid='cp /bin/busybox /data/program && chmod 4755 /data/program && echo m
 	[[ $output == *'Permission denied'* ]]
 	policy off
 	refused_pod 'switches annotations off' team-a /mnt/node/tenant true io.idmount.map/data=2000:1000
+	nothing_is_left
+}
+
+@test "containerd is restarted while a pod runs" {
+	local started
+
+	policy 'allow source=/mnt/vol disk=1000 seen=0'
+	started=$(USER_ID=0 KEEP=1 pod team-a /mnt/vol '' io.idmount.map/data=1000:0)
+	restart_containerd
+	# shellcheck disable=SC2016 # the container expands it
+	USER_ID=0 STARTED=$started prints $'0:0\n65534:65534\n0:0' pod team-a /mnt/vol \
+		'echo text >/data/new; stat -c %u:%g /data/ours /data/theirs /data/new'
+	same 'on disk' 1000:1000 "$(owner vol/new)"
+	USER_ID=0 POD=two prints 0:0 pod team-a /mnt/vol 'stat -c %u:%g /data/ours' io.idmount.map/data=1000:0
+	nothing_is_left
+}
+
+# The volume as a pod in a user namespace sees it.
+owners='echo text >/data/new; stat -c %u:%g /data/ours /data/theirs /data/new'
+
+# in_userns EXPECTED DISK [KEY=VALUE]...: what the owners are inside, and that of the new file on disk.
+in_userns()
+{
+	rm -f vol/new
+	USER_ID=0 prints "$1" pod team-a /mnt/vol "$owners" "${@:3}"
+	same 'on disk' "$2" "$(owner vol/new)"
+}
+
+@test "a pod with a user namespace" {
+	export USERNS=yes
+
+	chmod 777 vol
+	policy 'allow disk=0-65535 seen=0,100000-165535'
+	if is_older_than 1.7 containerd; then
+		# It ignores the user namespace, and a map of the container's IDs is one of the host's.
+		in_userns $'0:0\n65534:65534\n0:0' 1000:1000 io.idmount.map/data=@1000:0
+		return
+	fi
+	# shellcheck disable=SC2016 # the container expands it
+	USER_ID=0 prints 100000 pod team-a /mnt/vol 'set -- $(cat /proc/self/uid_map); echo $2'
+	in_userns $'0:0\n65534:65534\n0:0' 1000:1000 io.idmount.map/data=@1000:0
+	in_userns $'1000:1000\n0:0\n0:0' 0:0 io.idmount.map/data=idmap
+	policy 'allow disk=1000 seen=100000'
+	refused_pod 'is not allowed by line 1 of /etc/idmount/annotations.conf' team-a /mnt/vol true io.idmount.map/data=idmap
+	refused_pod 'is not allowed by line 1 of /etc/idmount/annotations.conf' team-a /mnt/vol true io.idmount.map/data=@0:0
+	nothing_is_left
+}
+
+# What the kubelet does for each volume. It needs no rule, but an annotation that replaces this map does.
+@test "a pod with a user namespace, whose volume is mapped" {
+	export USERNS=mappings
+
+	chmod 777 vol
+	if is_older_than 1.7 containerd; then
+		in_userns $'1000:1000\n0:0\n0:0' 0:0
+	elif is_older_than 2.0 containerd; then
+		refused_pod 'idmap mounts not yet supported' team-a /mnt/vol true
+	else
+		in_userns $'1000:1000\n0:0\n0:0' 0:0
+		refused_pod 'the default rule refuses' team-a /mnt/vol true io.idmount.map/data=@1000:0
+		policy 'allow disk=1000 seen=100000'
+		in_userns $'0:0\n65534:65534\n0:0' 1000:1000 io.idmount.map/data=@1000:0
+	fi
 	nothing_is_left
 }

@@ -4,8 +4,14 @@
 
 cri.py SOCKET PROTO-DIRECTORY IMAGE CGROUP NAMESPACE VOLUME COMMAND [KEY=VALUE]...
 
-VOLUME of the node is at /data; KEY=VALUE are the pod's annotations. POD in the environment is the pod's name. READ_ONLY
-makes the volume read-only, and USER_ID is another user."""
+VOLUME of the node is at /data; KEY=VALUE are the pod's annotations. In the environment:
+  POD        the pod's name
+  READ_ONLY  makes the volume read-only
+  USER_ID    another user
+  USERNS     the pod has the user namespace 0:100000:65536, and a network namespace; with "mappings" the volume has that
+             map, as by the kubelet
+  KEEP       starts the pod, prints its ID and that of its container, and leaves it
+  STARTED    what a run with KEEP has printed: runs the command there, and removes the pod"""
 import os
 import sys
 
@@ -30,25 +36,34 @@ def call(name, request, answer=cri.Empty):
     return method(request, timeout=120)
 
 
-# The pod shares the node's network, so no network has to be set up.
-node_network = cri.NamespaceOption(network=2, pid=1)
+userns = os.environ.get("USERNS")
+rows = [cri.IDMapping(host_id=100000, container_id=0, length=65536)]
+if userns:
+    namespaces = cri.NamespaceOption(pid=1, userns_options=cri.UserNamespace(uids=rows, gids=rows))
+else:
+    # The pod shares the node's network, so no network has to be set up.
+    namespaces = cri.NamespaceOption(network=2, pid=1)
+volume_mount = cri.Mount(container_path="/data", host_path=volume, readonly=bool(os.environ.get("READ_ONLY")))
+if userns == "mappings":
+    volume_mount.uidMappings.extend(rows)
+    volume_mount.gidMappings.extend(rows)
 sandbox = cri.Sandbox(
     metadata=cri.PodMetadata(name=pod_name, uid=pod_name, namespace=namespace),
     annotations=annotations,
     linux=cri.LinuxSandbox(
         cgroup_parent=cgroup,
-        security_context=cri.SandboxSecurity(namespace_options=node_network),
+        security_context=cri.SandboxSecurity(namespace_options=namespaces),
     ),
 )
 container = cri.Container(
     metadata=cri.ContainerMetadata(name="box"),
     image=cri.ImageSpec(image=image),
     command=["sleep", "1000"],
-    mounts=[cri.Mount(container_path="/data", host_path=volume, readonly=bool(os.environ.get("READ_ONLY")))],
+    mounts=[volume_mount],
     linux=cri.LinuxContainer(
         security_context=cri.ContainerSecurity(
             capabilities=cri.Capability(drop_capabilities=["ALL"]),
-            namespace_options=node_network,
+            namespace_options=namespaces,
             run_as_user=user,
             run_as_group=user,
             no_new_privs=True,
@@ -57,13 +72,17 @@ container = cri.Container(
 )
 
 
-def run(pod):
+def start_container(pod):
     made = call(
         "CreateContainer",
         cri.CreateContainer(pod_sandbox_id=pod.pod_sandbox_id, config=container, sandbox_config=sandbox),
         cri.ContainerID,
     )
     call("StartContainer", made)
+    return made
+
+
+def run_command(made):
     done = call(
         "ExecSync",
         cri.Exec(container_id=made.container_id, cmd=["sh", "-c", command], timeout=60),
@@ -73,13 +92,31 @@ def run(pod):
     return done.exit_code
 
 
-try:
-    pod = call("RunPodSandbox", cri.RunSandbox(config=sandbox, runtime_handler="idmount"), cri.SandboxID)
+def remove_pod(pod):
+    call("StopPodSandbox", pod)
+    call("RemovePodSandbox", pod)
+
+
+def start_pod():
+    return call("RunPodSandbox", cri.RunSandbox(config=sandbox, runtime_handler="idmount"), cri.SandboxID)
+
+
+def keep_pod():
+    pod = start_pod()
+    print(pod.pod_sandbox_id, start_container(pod).container_id)
+    return 0
+
+
+def run_in_pod():
+    started = os.environ.get("STARTED", "").split()
+    pod = cri.SandboxID(pod_sandbox_id=started[0]) if started else start_pod()
     try:
-        code = run(pod)
+        return run_command(cri.ContainerID(container_id=started[1]) if started else start_container(pod))
     finally:
-        call("StopPodSandbox", pod)
-        call("RemovePodSandbox", pod)
+        remove_pod(pod)
+
+
+try:
+    sys.exit(keep_pod() if os.environ.get("KEEP") else run_in_pod())
 except grpc.RpcError as error:
     sys.exit(error.details())
-sys.exit(code)
