@@ -62,6 +62,7 @@ complete -c idmount -n '__idmount_is mount' -l userns -r -F -d 'the map of this 
 complete -c idmount -n '__idmount_is mount' -l keep-rest -d 'every ID that no entry names keeps its number'
 complete -c idmount -n '__idmount_is mount' -s o -l options -x -a '(__idmount_list ro nosuid nodev noexec nosymfollow relatime noatime strictatime nodiratime rw suid dev exec symfollow norelatime atime nostrictatime diratime private slave shared unbindable)' -d 'mount options, separated by commas'
 complete -c idmount -n '__idmount_is mount' -s R -l recursive -d 'with all mounts below SOURCE'
+complete -c idmount -n '__idmount_is mount' -l skip-unmappable -d 'with -R'
 complete -c idmount -n '__idmount_is mount' -l remap -d 'if SOURCE is ID-mapped already'
 complete -c idmount -n '__idmount_is mount' -l on-top -d 'or put the new map on top'
 complete -c idmount -n '__idmount_is mount' -l mkdir -d 'create TARGET if it is missing'

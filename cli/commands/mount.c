@@ -9,7 +9,14 @@
 #include "cli/common/suggest.h"
 #include "lib/base/macros.h"
 
-enum { OPTION_MKDIR = OPTION_OF_COMMAND, OPTION_REPLACE, OPTION_ROOT, OPTION_REMAP, OPTION_ON_TOP };
+enum {
+	OPTION_MKDIR = OPTION_OF_COMMAND,
+	OPTION_REPLACE,
+	OPTION_ROOT,
+	OPTION_REMAP,
+	OPTION_ON_TOP,
+	OPTION_SKIP
+};
 
 static const struct option_row options[] = {
 	MAP_OPTIONS,
@@ -20,6 +27,7 @@ static const struct option_row options[] = {
 	  "one of private slave shared unbindable; separated by\n"
 	  "commas" },
 	{ 'R', "recursive", NULL, "with all mounts below SOURCE" },
+	{ OPTION_SKIP, "skip-unmappable", NULL, "with -R: leave out mounts that cannot be ID-mapped" },
 	{ OPTION_REMAP, "remap", NULL, "if SOURCE is ID-mapped already: replace its map" },
 	{ OPTION_ON_TOP, "on-top", NULL, "or put the new map on top: DISK is the ID that SOURCE shows" },
 	{ OPTION_MKDIR, "mkdir", NULL, "create TARGET if it is missing" },
@@ -63,6 +71,9 @@ static int parse_option_of_mount(struct mount_request *request, struct map_reque
 		return parse_mount_options(&request->mount_options, value);
 	case 'R':
 		request->recursive = true;
+		return DONE;
+	case OPTION_SKIP:
+		request->skip_unmappable = true;
 		return DONE;
 	case OPTION_REMAP:
 		request->mapped_flags |= IDM_TREE_REMAP;
@@ -111,6 +122,8 @@ static int run_mount(int argc, char **argv)
 		return report_usage("%s is empty", *operand[0] ? "TARGET" : "SOURCE");
 	if (request.mapped_flags == (IDM_TREE_REMAP | IDM_TREE_ON_TOP))
 		return report_usage("--remap and --on-top exclude each other");
+	if (request.skip_unmappable && !request.recursive)
+		return report_usage("--skip-unmappable requires -R");
 	if (maps.owner_text && request.mapped_flags & IDM_TREE_REMAP)
 		return refuse_owner_of_mapped("", "--remap");
 	status = complete_map_of_source(&maps, HOW_TO_GIVE_A_MAP, operand[0]);

@@ -40,7 +40,7 @@ static bool set_own_flag(struct fstab_options *o, const char *option)
 	} flags[] = {
 		{ "recursive", &o->mount.recursive }, { "mkdir", &o->mount.mkdir },
 		{ "replace", &o->mount.replace },     { "nofail", &o->nofail },
-		{ "keep-rest", &o->maps.keep_rest },
+		{ "keep-rest", &o->maps.keep_rest },  { "skip-unmappable", &o->mount.skip_unmappable },
 	};
 
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
@@ -65,11 +65,12 @@ static bool set_flag(struct fstab_options *o, const char *option)
 }
 
 /* Without its value, since the names have none. */
-static int report_unknown_option(const char *option, const char *name)
+static int report_unknown_fstab_option(const char *option, const char *name)
 {
 	static const char *const own[] = { "map",     "userns",	    "recursive", "mkdir",
 					   "replace", "nofail",	    "keep-rest", "remap",
-					   "on-top",  "allow-suid", "allow-dev", NULL };
+					   "on-top",  "allow-suid", "allow-dev", "skip-unmappable",
+					   NULL };
 	struct suggestion s = { .word = name };
 
 	suggest_words(&s, own);
@@ -87,7 +88,7 @@ static int report_option(const char *option)
 	snprintf(name, sizeof(name), "%.*s", (int)n, option);
 	if (option[n] && set_flag(&unused, name))
 		return report_wrong_value("", option, strlen(option));
-	return report_unknown_option(option, name);
+	return report_unknown_fstab_option(option, name);
 }
 
 static int parse_fstab_option(struct fstab_options *o, const char *option)
@@ -126,6 +127,8 @@ int complete_fstab_options(struct fstab_options *o)
 
 	if (o->mount.mapped_flags == (IDM_TREE_REMAP | IDM_TREE_ON_TOP))
 		return report_usage("remap and on-top exclude each other");
+	if (o->mount.skip_unmappable && !o->mount.recursive)
+		return report_usage("skip-unmappable requires recursive");
 	if (o->maps.owner_text && o->mount.mapped_flags & IDM_TREE_REMAP)
 		return refuse_owner_of_mapped("", "remap");
 	if (o->maps.owner_text)

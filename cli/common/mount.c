@@ -9,6 +9,7 @@
 #include "exposure.h"
 #include "harden.h"
 #include "idmap-options.h"
+#include "mappable-tree.h"
 #include "report.h"
 
 static int open_root_of_path(const char *root)
@@ -45,7 +46,9 @@ static int open_requested_tree(const struct mount_request *request,
 	/* An unbindable tree cannot be attached below a shared mount, so it becomes unbindable there. */
 	if (mount_options->propagation != IDM_PROPAGATION_UNBINDABLE)
 		options.propagation = mount_options->propagation;
-	tree = idm_tree_open(AT_FDCWD, request->source, userns, &options, &err);
+	tree = request->skip_unmappable
+		       ? open_mappable_tree(request->source, userns, &options, &err)
+		       : idm_tree_open(AT_FDCWD, request->source, userns, &options, &err);
 	close(userns);
 	if (tree < 0)
 		report_failed_mapping(&err, request->keep_rest);

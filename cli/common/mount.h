@@ -15,7 +15,8 @@ struct mount_request {
 	struct mount_options mount_options;
 	const char *suid_options; /* that allow setuid and device files, for a note */
 	bool recursive, mkdir, replace;
-	bool dry_run; /* the caller is in a mount namespace that vanishes; create no directory */
+	bool skip_unmappable; /* with recursive: leave out mounts below that cannot be mapped */
+	bool dry_run;	      /* the caller is in a mount namespace that vanishes; create no directory */
 	unsigned int mapped_flags; /* IDM_TREE_REMAP or ON_TOP, for a source that is mapped already */
 };
 

@@ -47,14 +47,14 @@ static int check_idmap_line(const struct fstab *fstab, const struct fstab_line *
 	if (status != DONE) /* the fields are not what they seem */
 		return status;
 	status = check_idmap_options(line);
-	if (check_source(fstab, line) != DONE || check_target(fstab, line) != DONE)
+	if (check_fstab_source(fstab, line) != DONE || check_fstab_target(fstab, line) != DONE)
 		status = FAILED;
 	return status;
 }
 
 static int check_line(const struct fstab *fstab, const struct fstab_line *line)
 {
-	int status = check_type(line);
+	int status = check_fstab_type(line);
 
 	if (status != DONE)
 		return status;

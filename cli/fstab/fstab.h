@@ -45,11 +45,11 @@ bool has_fstab_option(const char *list, const char *name);
  * Report a fault of a line. They return DONE or FAILED, and USAGE for wrong options.
  */
 int check_fields(const struct fstab_line *line);
-int check_type(const struct fstab_line *line);
+int check_fstab_type(const struct fstab_line *line);
 int check_other_type(const struct fstab_line *line);
 int check_idmap_options(const struct fstab_line *line);
 int check_unit_keys(const struct fstab *fstab, const struct fstab_line *line);
-int check_source(const struct fstab *fstab, const struct fstab_line *line);
-int check_target(const struct fstab *fstab, const struct fstab_line *line);
+int check_fstab_source(const struct fstab *fstab, const struct fstab_line *line);
+int check_fstab_target(const struct fstab *fstab, const struct fstab_line *line);
 
 #endif

@@ -53,7 +53,7 @@ static bool has_type_later(const struct fstab_line *line)
 	       (strcmp(line->options, "idmap") == 0 || (found && strcspn(found, " \t") == 5));
 }
 
-int check_type(const struct fstab_line *line)
+int check_fstab_type(const struct fstab_line *line)
 {
 	if (has_type_later(line))
 		return report_failure("expected a type as field 3, got %s; write a blank in a path as "

@@ -93,7 +93,7 @@ static int check_mappable(const struct fstab_line *line)
 	return DONE;
 }
 
-int check_source(const struct fstab *fstab, const struct fstab_line *line)
+int check_fstab_source(const struct fstab *fstab, const struct fstab_line *line)
 {
 	const struct fstab_line *of = find_line_below(fstab, line, line->source);
 
@@ -135,7 +135,7 @@ static int check_existing_target(const struct fstab_line *line, const struct sta
 			      directory ? "directory" : "file", line->source);
 }
 
-int check_target(const struct fstab *fstab, const struct fstab_line *line)
+int check_fstab_target(const struct fstab *fstab, const struct fstab_line *line)
 {
 	const struct fstab_line *of = find_line_below(fstab, line, line->target);
 	struct stat st;

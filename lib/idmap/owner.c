@@ -20,7 +20,7 @@ static bool may_be_unknown(const struct stat *st)
 	       (st->st_uid == idm_overflow_id(IDM_UID) || st->st_gid == idm_overflow_id(IDM_GID));
 }
 
-static int find_owner(const char *path, struct idm_ids *owner, struct idm_error *err)
+static int find_source_owner(const char *path, struct idm_ids *owner, struct idm_error *err)
 {
 	struct stat st;
 	int r = idm_sys_fstatat(AT_FDCWD, path, &st, 0);
@@ -42,7 +42,7 @@ int idm_map_parse_owner(struct idm_map *map, const char *text, const char *sourc
 {
 	HOLD_CANCEL;
 	struct idm_ids owner;
-	int r = find_owner(source, &owner, err);
+	int r = find_source_owner(source, &owner, err);
 
 	return r < 0 ? r : idm_map_parse_owned_by(map, text, &owner, err);
 }

@@ -304,6 +304,16 @@ mount.idmap: attached the copy at /mnt/dst" "$stderr"
 		/sbin/mount.idmap /mnt/src /mnt/dst -s -o map=1000:2000:x
 }
 
+@test "recursive,skip-unmappable" {
+	mkdir src/proc
+	mount -t proc proc src/proc
+	refused 1 'mount.idmap: skip-unmappable requires recursive' mount -t idmap -o map=1000:2000,skip-unmappable src dst
+	fails 0 'mount.idmap: note: /mnt/src/proc: left out: the filesystem (proc) cannot be ID-mapped' \
+		mount -t idmap -o map=1000:1000,recursive,skip-unmappable src dst
+	mounted 1000:1000 rw,relatime,idmapped
+	undo
+}
+
 @test "map=owner:ID, the owner of the source" {
 	chown 1000:100 src
 	chown 1000:100 src/file

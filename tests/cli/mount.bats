@@ -1160,6 +1160,66 @@ hint: /proc/self/uid_map lists those that exist' in_pieces "$IDMOUNT" mount -m 0
 	prints '0:0:65537' in_pieces "$IDMOUNT" map -m 0:0 --keep-rest --format text
 }
 
+# ---- --skip-unmappable ----
+
+@test "-R --skip-unmappable: mounts below that cannot be mapped are left out, with a line for each" {
+	local left
+
+	mkdir -p src/{proc,sys,ok} 'src/a b' src/fuse
+	touch src/proc/covered
+	mount -t proc proc src/proc
+	mount -t ramfs sys src/sys
+	mount -t tmpfs ok src/ok
+	mkdir src/ok/inner
+	mount -t ramfs inner src/ok/inner
+	mkdir src/ok/inner/deep
+	mount -t tmpfs deep src/ok/inner/deep
+	mount -t tmpfs good 'src/a b'
+	left='idmount: mount: note: /mnt/src/proc: left out: the filesystem (proc) cannot be ID-mapped
+idmount: mount: note: /mnt/src/sys: left out: the filesystem (ramfs) cannot be ID-mapped
+idmount: mount: note: /mnt/src/ok/inner: left out, with the mounts below it: the filesystem (ramfs) cannot be ID-mapped'
+	if [[ -e /dev/fuse ]]; then
+		background python3 "$ROOT/tests/cli/fuse.py" src/fuse 1000
+		until (($(mounts_at /mnt/src/fuse))); do
+			kill -0 "${background[-1]}" || skip 'FUSE cannot be mounted here'
+		done
+		left+=$'\nidmount: mount: note: /mnt/src/fuse: left out: the filesystem (fuse) cannot be ID-mapped'
+	fi
+	fails 1 'idmount: mount: /mnt/src/proc: map tree: the filesystem (proc) cannot be ID-mapped
+hint: it is mounted below src: unmount it, or map without the mounts below' idmount mount -R -m 1000:2000 src dst
+	fails 0 "$left" idmount mount -R --skip-unmappable -o nosuid,nodev -m 1000:2000 src dst
+	same 'mounts' "/mnt/dst
+/mnt/dst/a\\040b
+/mnt/dst/ok" "$(awk '$5 ~ "^/mnt/dst" {print $5}' /proc/self/mountinfo | sort)"
+	same 'mapped' 3 "$(grep -c '/mnt/dst.*idmapped' /proc/self/mountinfo)"
+	same 'what they cover' covered "$(ls dst/proc)"
+	same 'the source' 7 "$(grep -c ' /mnt/src/' /proc/self/mountinfo)"
+	umount -R dst
+	# The working directory and the namespace are those of before.
+	cd src
+	fails 0 "$left" idmount mount -R --skip-unmappable -o nosuid,nodev -m 1000:2000 . ../dst
+	cd ..
+	umount -R dst
+	mount --make-rshared /mnt/src/ok
+	run -0 --separate-stderr idmount mount -R --skip-unmappable --dry-run -o nosuid,nodev -m 1000:2000 src dst
+	same 'the notes' "$left" "$stderr"
+	same 'shared mounts stay' 1 "$(mounts_at /mnt/src/ok/inner)"
+}
+
+@test "--skip-unmappable: what it does not help for" {
+	mkdir src/proc
+	mount -t proc proc src/proc
+	refused 2 'idmount: mount: --skip-unmappable requires -R' idmount mount --skip-unmappable -m 1:2 src dst
+	refused 1 "idmount: mount: src/proc: map tree: the filesystem (proc) cannot be ID-mapped
+$some_can" idmount mount -R --skip-unmappable -m 1:2 src/proc dst
+	refused 1 'idmount: mount: no: open tree: No such file or directory' idmount mount -R --skip-unmappable -m 1:2 no dst
+	refused 1 'idmount: mount: no: open target: the target does not exist
+hint: create it first, or ask for it (--mkdir)' idmount mount -R --skip-unmappable -m 1:2 src/directory no
+	refused 1 'idmount: mount: make mount namespace: it requires CAP_SYS_ADMIN in this user namespace
+hint: run it as root; an ordinary user runs it below unshare --user --map-root-user --map-auto --mount, or uses idmount run' \
+		setpriv --bounding-set -sys_admin --inh-caps=-all "$IDMOUNT" mount -R --skip-unmappable -m 1:2 src dst
+}
+
 # ---- the owner of the source ----
 
 @test "owner: the owner and the group of the source" {
