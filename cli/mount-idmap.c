@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/common/device.h"
 #include "cli/common/fstab-options.h"
 #include "cli/common/option-names.h"
 #include "cli/common/mount.h"
@@ -174,8 +175,10 @@ static bool shows_source(const struct mount_request *request)
 	struct stat source, target;
 
 	return stat(request->source, &source) == 0 && stat(request->target, &target) == 0 &&
-	       is_mount_root(AT_FDCWD, request->target) && source.st_dev == target.st_dev &&
-	       source.st_ino == target.st_ino;
+	       is_mount_root(AT_FDCWD, request->target) &&
+	       (S_ISBLK(source.st_mode)
+			? source.st_rdev == target.st_dev
+			: source.st_dev == target.st_dev && source.st_ino == target.st_ino);
 }
 
 static int append_source_map(const struct idm_mount_info *mount, void *data)
@@ -228,7 +231,8 @@ static int compare_mounted(const struct mount_request *request)
 /* "nofail": a missing source is no failure. */
 static bool may_be_missing(const struct helper *h)
 {
-	return h->options.nofail && access(h->options.mount.source, F_OK) < 0 && errno == ENOENT;
+	return h->options.nofail && !is_device_tag(h->options.mount.source) &&
+	       access(h->options.mount.source, F_OK) < 0 && errno == ENOENT;
 }
 
 static int report_if_verbose(const struct helper *h, const char *path, const char *what)
@@ -272,7 +276,8 @@ static int mount_idmap(struct helper *h)
 
 int main(int argc, char **argv)
 {
-	struct helper h = { .options.mount.suid_options = "allow-suid,allow-dev" };
+	struct helper h = { .options.mount.suid_options = "allow-suid,allow-dev",
+			    .options.mount.type_option = "fstype=" };
 	int status;
 
 	report_as("mount.idmap");

@@ -184,7 +184,7 @@ _idmount_options()
 
 	case $command in
 	mount)
-		options="$map -o --options -R --recursive --skip-unmappable --mkdir --replace --root --remap --on-top $trial"
+		options="$map -o --options -t --type -R --recursive --skip-unmappable --mkdir --replace --root --remap --on-top $trial"
 		;;
 	umount)
 		options='-R --recursive -l --lazy -a --all'

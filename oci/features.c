@@ -3,11 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "json-edit.h"
@@ -16,6 +14,7 @@
 #include "lib/plan/plan.h"
 #include "lib/spec/json.h"
 #include "lib/sys/fail-errno.h"
+#include "start-program.h"
 
 static const enum idm_error_step step_features = IDM_STEP_ASK_FOR_FEATURES;
 
@@ -24,34 +23,6 @@ static const char nothing[] =
 	"{\n    \"ociVersionMin\": \"1.0.0\",\n    \"ociVersionMax\": \"1.0.0\"\n}\n";
 
 /* ---- asking ---- */
-
-/*
- * The runtime writes its answer to `out`. Its errors are discarded: crun 1.8 does not know the command.
- */
-static int start_runtime(char **argv, int out, pid_t *pid)
-{
-	posix_spawn_file_actions_t actions;
-	int r = posix_spawn_file_actions_init(&actions);
-
-	if (r == 0)
-		r = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-	if (r == 0)
-		r = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	if (r == 0)
-		r = posix_spawn(pid, argv[0], &actions, NULL, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	return -r;
-}
-
-static bool has_succeeded(pid_t pid)
-{
-	int status;
-
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return false;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
 
 /* *text stays NULL if the runtime has no answer. */
 static int ask_runtime(char **argv, char **text, size_t *length, struct idm_error *err)
@@ -62,7 +33,7 @@ static int ask_runtime(char **argv, char **text, size_t *length, struct idm_erro
 	*text = NULL;
 	if (r < 0)
 		return idm_fail_errno(err, r, step_features, NULL);
-	r = start_runtime(argv, ends[1], &pid);
+	r = start_program_to((const char *const *)argv, ends[1], &pid); /* crun 1.8 has no answer */
 	close(ends[1]);
 	if (r != 0) {
 		close(ends[0]);
@@ -72,7 +43,7 @@ static int ask_runtime(char **argv, char **text, size_t *length, struct idm_erro
 	if (r < 0)
 		idm_fail(err, r, step_features, NULL, "read: %s", strerror(-r));
 	close(ends[0]);
-	if (!has_succeeded(pid) || !*length) {
+	if (!has_program_succeeded(pid) || !*length) {
 		free(*text);
 		*text = NULL;
 	}

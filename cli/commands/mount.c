@@ -26,6 +26,7 @@ static const struct option_row options[] = {
 	  "symfollow norelatime atime nostrictatime diratime, and\n"
 	  "one of private slave shared unbindable; separated by\n"
 	  "commas" },
+	{ 't', "type", "TYPE", "the filesystem's type, if SOURCE is a block device" },
 	{ 'R', "recursive", NULL, "with all mounts below SOURCE" },
 	{ OPTION_SKIP, "skip-unmappable", NULL, "with -R: leave out mounts that cannot be ID-mapped" },
 	{ OPTION_REMAP, "remap", NULL, "if SOURCE is ID-mapped already: replace its map" },
@@ -69,6 +70,9 @@ static int parse_option_of_mount(struct mount_request *request, struct map_reque
 	switch (letter) {
 	case 'o':
 		return parse_mount_options(&request->mount_options, value);
+	case 't':
+		request->type = value;
+		return DONE;
 	case 'R':
 		request->recursive = true;
 		return DONE;
@@ -105,7 +109,7 @@ static int run_mount(int argc, char **argv)
 {
 	struct arguments a = { .command = &command_mount, .argc = argc, .argv = argv };
 	AUTO_MAP_REQUEST struct map_request maps = { 0 };
-	struct mount_request request = { .suid_options = "suid,dev" };
+	struct mount_request request = { .suid_options = "suid,dev", .type_option = "-t" };
 	int letter, status;
 	char **operand;
 

@@ -67,10 +67,10 @@ static bool set_flag(struct fstab_options *o, const char *option)
 /* Without its value, since the names have none. */
 static int report_unknown_fstab_option(const char *option, const char *name)
 {
-	static const char *const own[] = { "map",     "userns",	    "recursive", "mkdir",
-					   "replace", "nofail",	    "keep-rest", "remap",
-					   "on-top",  "allow-suid", "allow-dev", "skip-unmappable",
-					   NULL };
+	static const char *const own[] = {
+		"map",	 "userns", "recursive",	 "mkdir",     "replace", "nofail",	    "keep-rest",
+		"remap", "on-top", "allow-suid", "allow-dev", "fstype",	 "skip-unmappable", NULL
+	};
 	struct suggestion s = { .word = name };
 
 	suggest_words(&s, own);
@@ -99,6 +99,10 @@ static int parse_fstab_option(struct fstab_options *o, const char *option)
 		return add_map_option(&o->maps, 'm', value);
 	if ((value = value_of(option, "userns")))
 		return add_map_option(&o->maps, OPTION_USERNS, value);
+	if ((value = value_of(option, "fstype"))) {
+		o->mount.type = value;
+		return DONE;
+	}
 	if (strcmp(option, "remount") == 0)
 		return report_usage(
 			"remount: an idmap mount cannot be changed; unmount it and mount it again, "

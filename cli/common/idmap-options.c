@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "device.h"
 #include "lib/idmap/idmap.h"
 #include "option-names.h"
 #include "report.h"
@@ -157,6 +158,10 @@ int complete_map_of_source(struct map_request *request, const char *how, const c
 {
 	int status = DONE;
 
+	if (request->owner_text && is_device_source(source))
+		return report_usage("%s: owner stands for the owner of a file or directory, and %s is a "
+				    "block device",
+				    request->owner_text, source);
 	if (request->owner_text)
 		status = parse_owner_map_in("", request->map, request->owner_text, source);
 	free(request->owner_text);

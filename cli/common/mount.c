@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "device.h"
 #include "exposure.h"
 #include "harden.h"
 #include "idmap-options.h"
@@ -93,6 +94,20 @@ static int attach_request(const struct mount_request *request, int tree,
 	return DONE;
 }
 
+/* A new filesystem has no mounts below, and no map. */
+static int check_device_request(const struct mount_request *request, bool device)
+{
+	if (!device && request->type)
+		return report_usage("%s %s: expected a block device as source, got %s",
+				    request->type_option, request->type, request->source);
+	if (device && (request->recursive || request->mapped_flags))
+		return report_usage(
+			"%s: a block device has neither mounts below it nor a map; leave out "
+			"recursive, remap and on-top",
+			request->source);
+	return DONE;
+}
+
 int do_mount(const struct mount_request *request)
 {
 	struct mount_options mount_options = request->mount_options;
@@ -100,18 +115,25 @@ int do_mount(const struct mount_request *request)
 	struct exposed exposed = { 0 };
 	struct hardening hardening;
 	struct idm_error err;
+	bool device = is_device_source(request->source);
 	int tree, status, r = idm_map_check(request->map, &err);
 
 	if (r < 0) {
 		report_error(&err);
 		return USAGE;
 	}
+	status = check_device_request(request, device);
+	if (status != DONE)
+		return status;
 	report_map_step(request->map);
-	report_path_step("source", request->source);
+	if (!device)
+		report_path_step("source", request->source);
 	hardening = harden_options(&mount_options, request->map, IDM_HARDEN_MOUNT, NULL);
 	/* Before the mount: the target may be the source, and cover it. */
-	look_for_exposure(&exposed, &source, request->map, &mount_options);
-	tree = open_requested_tree(request, &mount_options);
+	if (!device)
+		look_for_exposure(&exposed, &source, request->map, &mount_options);
+	tree = device ? open_device_tree(request, &mount_options)
+		      : open_requested_tree(request, &mount_options);
 	if (tree < 0)
 		return FAILED;
 	status = attach_request(request, tree, mount_options.propagation);

@@ -9,7 +9,9 @@
 
 struct mount_request {
 	const char *source, *target;
-	const char *root; /* NULL: the target is not confined */
+	const char *root;	 /* NULL: the target is not confined */
+	const char *type;	 /* of the filesystem on a device; NULL: blkid(8) finds it out */
+	const char *type_option; /* that names the type, for a message */
 	const struct idm_map *map;
 	bool keep_rest; /* the map has what that adds */
 	struct mount_options mount_options;

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/common/device.h"
 #include "cli/common/mount-root.h"
 #include "cli/common/report.h"
 #include "fstab.h"
@@ -97,10 +98,11 @@ int check_fstab_source(const struct fstab *fstab, const struct fstab_line *line)
 {
 	const struct fstab_line *of = find_line_below(fstab, line, line->source);
 
+	if (is_device_tag(line->source))
+		return DONE; /* the device may appear later */
 	if (*line->source != '/')
 		return report_failure(
-			"%s: expected an absolute path as source; mount a filesystem by a line "
-			"of its own, and name its directory",
+			"%s: expected an absolute path as source, or a device as UUID= or LABEL=",
 			line->source);
 	if (of && of->number > line->number)
 		return report_failure(
@@ -110,7 +112,7 @@ int check_fstab_source(const struct fstab *fstab, const struct fstab_line *line)
 		return DONE; /* what it will contain is not known */
 	if (access(line->source, F_OK) < 0)
 		return errno == ENOENT ? check_missing_source(line) : DONE;
-	return check_mappable(line);
+	return is_device_source(line->source) ? DONE : check_mappable(line);
 }
 
 /* ---- targets ---- */
@@ -128,6 +130,11 @@ static int check_existing_target(const struct fstab_line *line, const struct sta
 	struct stat source;
 	bool directory;
 
+	if (is_device_source(line->source))
+		return S_ISDIR(target->st_mode)
+			       ? DONE
+			       : report_failure("%s: expected a directory as target of a device",
+						line->target);
 	if (stat(line->source, &source) < 0 || S_ISDIR(source.st_mode) == S_ISDIR(target->st_mode))
 		return DONE;
 	directory = S_ISDIR(source.st_mode);

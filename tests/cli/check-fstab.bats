@@ -203,8 +203,7 @@ hint: add one such as g:0:100000:65536, or -o keep-rest to let every gid keep it
 	cp fstab again
 	faults '1: /mnt/no: the source does not exist; create it, or add nofail
 2: /mnt/no: the source does not exist; systemd does not pass nofail on, so its unit fails at boot' <again
-	faults '1: UUID=1234: expected an absolute path as source; mount a filesystem by a line of its own, and name its directory
-2: src: expected an absolute path as source; mount a filesystem by a line of its own, and name its directory' <<-'END'
+	faults '2: src: expected an absolute path as source, or a device as UUID= or LABEL=' <<-'END'
 		UUID=1234 /mnt/dst idmap map=1:2 0 0
 		src       /mnt/dst idmap map=1:2 0 0
 	END

@@ -304,6 +304,35 @@ mount.idmap: attached the copy at /mnt/dst" "$stderr"
 		/sbin/mount.idmap /mnt/src /mnt/dst -s -o map=1000:2000:x
 }
 
+@test "a block device as source" {
+	local device
+
+	truncate -s 16M image
+	mkfs.ext4 -q image
+	device=$(losetup --find --show image) || skip 'there is no loop device'
+	[[ -b $device ]] || skip 'the loop device is not in /dev'
+	noting mount -t idmap -o map=0:1000 "$device" dst
+	same 'owner' 1000:1000 "$(owner dst)"
+	same 'mounts' 1 "$(mounts_at /mnt/dst)"
+	# mount -a may run repeatedly.
+	noting "$MOUNT_IDMAP" "$device" dst -o map=0:1000
+	same 'mounts' 1 "$(mounts_at /mnt/dst)"
+	undo
+	# mount(8) makes a path of it.
+	noting mount -t idmap -o map=0:2000,fstype=ext4,noexec "UUID=$(blkid -s UUID -o value "$device")" dst
+	same 'owner' 2000:2000 "$(owner dst)"
+	same 'options' rw,nosuid,nodev,noexec,relatime,idmapped "$(options_at /mnt/dst)"
+	undo
+	echo "UUID=$(blkid -s UUID -o value "$device") /mnt/dst idmap map=0:1000 0 0" >fstab
+	prints '1 line checked' "$IDMOUNT" check --fstab fstab
+	run -0 mount -a -T fstab
+	same 'owner' 1000:1000 "$(owner dst)"
+	undo
+	refused 1 'mount.idmap: fstype= ext4: expected a block device as source, got /mnt/src' \
+		mount -t idmap -o map=0:1000,fstype=ext4 src dst
+	losetup --detach "$device"
+}
+
 @test "recursive,skip-unmappable" {
 	mkdir src/proc
 	mount -t proc proc src/proc

@@ -1125,15 +1125,70 @@ hint: only a process in that mount namespace can attach there: nsenter(1) and se
 		idmount mount -m 0:1 src "/proc/$process/root/mnt/dst"
 }
 
-@test "a block device is told from the filesystem on it" {
-	local device hint='hint: mount the filesystem on the device first, and name the directory where it is mounted'
+# disk LABEL: makes a filesystem on a loop device, which is $device. The kernel detaches it with the last mount.
+disk()
+{
+	mkdir images
+	truncate -s 16M "images/$1"
+	mkfs.ext4 -qL "$1" "images/$1"
+	device=$(losetup --find --show "images/$1") || skip 'there is no loop device'
+	[[ -b $device ]] || skip 'the loop device is not in /dev'
+}
+
+free_disk()
+{
+	losetup --detach "$device"
+}
+
+@test "a block device: its filesystem is mounted and mapped in one step" {
+	local label=idmount$$ device before
+
+	disk $label
+	noting idmount mount -m 0:1000,1000:0 "$device" dst
+	same 'its type' "$device ext4 rw,nosuid,nodev,relatime,private" "$(idmount list -rno source,fstype,flags dst)"
+	same 'owner' '1000:1000' "$(owner dst)"
+	touch dst/new
+	same 'nothing else' 1 "$(grep -c " $device " /proc/self/mountinfo)"
+	umount dst
+	noting idmount mount -t ext4 -o ro,noexec -m 0:1000 "LABEL=$label" dst
+	same 'options' ro,nosuid,nodev,noexec,relatime,private "$(idmount list -rno flags dst)"
+	same 'what root stored as user 0, from 1000 on disk' 65534:65534 "$(owner dst/new)"
+	umount dst
+	noting idmount mount --mkdir -m 0:7 "UUID=$(blkid -s UUID -o value "$device")" new
+	same 'UUID' 7:7 "$(owner new)"
+	umount new
+	prints 'dst: can be mounted; nothing was, because of --dry-run' idmount mount --dry-run -m 0:0 "$device" dst
+
+	refused 2 "idmount: mount: $device: a block device has neither mounts below it nor a map; leave out recursive, remap and on-top" \
+		idmount mount -R -m 0:0 "$device" dst
+	refused 2 "idmount: mount: owner:1: owner stands for the owner of a file or directory, and $device is a block device" \
+		idmount mount -m owner:1 "$device" dst
+	refused 2 'idmount: mount: -t ext4: expected a block device as source, got src' idmount mount -t ext4 -m 0:0 src dst
+	refused 1 "idmount: mount: LABEL=no-such-$label: find device: findfs(8) knows no such device" \
+		idmount mount -m 0:0 "LABEL=no-such-$label" dst
+	run -1 --separate-stderr idmount mount -t xfs -m 0:0 "$device" dst
+	[[ $stderr == "idmount: mount: $device: mount filesystem: "* ]]
+	refused 1 "idmount: mount: missing: open target: the target does not exist
+hint: create it first, or ask for it (--mkdir)" idmount mount -m 0:0 "$device" missing
+	wipefs -aq "$device"
+	refused 1 "idmount: mount: $device: find type: blkid(8) finds no filesystem, or several; name the type (-t)" \
+		idmount mount -m 0:0 "$device" dst
+	# Neither a PATH without the directory of blkid(8), nor a program of that name in it matters.
+	printf '#!/bin/sh\necho ext4\n' >blkid
+	chmod +x blkid
+	PATH=/mnt:/usr/bin:/bin run -1 --separate-stderr idmount mount -m 0:0 "$device" dst
+	[[ $stderr == "idmount: mount: $device: find type: "* ]]
+	free_disk
+}
+
+@test "a block device is no layer of an overlay" {
+	local device
 
 	device=$(find /dev -xdev -type b | head -n 1)
 	[[ $device ]] || skip 'there is no block device'
-	fails 1 "$idmount_mount $device: map tree: expected a mounted filesystem as source, got a block device
-$hint" idmount mount -m 0:1 "$device" dst
 	fails 1 "idmount: overlay: $device: open layer: expected a directory, got a block device
-$hint" idmount overlay -L "$device" -L src dst
+hint: mount the filesystem on the device first, and name the directory where it is mounted" \
+		idmount overlay -L "$device" -L src dst
 }
 
 @test "in a user namespace whose map has two rows" {

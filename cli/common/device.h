@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A block device as source: the filesystem on it is mounted and mapped in one step. blkid(8) reads the
+ * superblock, which may be hostile, in a process of its own.
+ */
+#ifndef IDM_CLI_COMMON_DEVICE_H
+#define IDM_CLI_COMMON_DEVICE_H
+
+#include <stdbool.h>
+
+/* Returns whether the source begins as UUID=, LABEL=, PARTUUID= or PARTLABEL=. */
+bool is_device_tag(const char *source);
+
+/* Returns whether the source is such a tag, or a block device. */
+bool is_device_source(const char *source);
+
+struct mount_request;
+
+struct mount_options;
+
+/*
+ * Mounts and maps the filesystem, detached. Returns a descriptor, or -1 after a report. A dry run finds
+ * out the type alone, because a mount may write a journal back. It mounts an empty filesystem instead.
+ */
+int open_device_tree(const struct mount_request *request, const struct mount_options *mount_options);
+
+#endif
