@@ -116,6 +116,7 @@ static int check_reserved_options(const struct fstab_line *line)
 {
 	static const char *const own[] = { "bind", "rbind", "move" };
 	static const char *const kept[] = { "suid", "dev" };
+	static const char *const users[] = { "user", "users", "owner", "group" };
 
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
 		if (has_fstab_option(line->options, own[i]))
@@ -127,6 +128,12 @@ static int check_reserved_options(const struct fstab_line *line)
 		if (has_fstab_option(line->options, kept[i]))
 			return report_failure("%s: mount(8) does not pass it on; write allow-%s",
 					      kept[i], kept[i]);
+	for (size_t i = 0; i < sizeof(users) / sizeof(users[0]); i++)
+		if (has_fstab_option(line->options, users[i]))
+			return report_failure("%s: mount(8) runs its helpers without privilege for "
+					      "users, so root alone can mount it; x-systemd.automount "
+					      "mounts it at the first access",
+					      users[i]);
 	if (has_fstab_option(line->options, "X-mount.idmap"))
 		return report_failure("X-mount.idmap: the type idmap has map= for this");
 	return DONE;
