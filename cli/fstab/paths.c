@@ -94,6 +94,27 @@ static int check_mappable(const struct fstab_line *line)
 	return DONE;
 }
 
+/*
+ * With _netdev, systemd derives no order from the path of the source. Without it, systemd mounts the line
+ * before the network is there, which the filesystem of the source needs.
+ */
+static int check_network_order(const struct fstab_line *line, const struct fstab_line *of)
+{
+	bool network = has_fstab_option(line->options, "_netdev");
+
+	if (!of || !systemd_mounts())
+		return DONE;
+	if (network && !has_fstab_option(line->options, "x-systemd.requires-mounts-for"))
+		return report_failure("_netdev: systemd does not order the line after its source; add "
+				      "x-systemd.requires-mounts-for=%s",
+				      of->target);
+	if (!network && has_fstab_option(of->options, "_netdev"))
+		return report_failure("%s: systemd mounts %s after the network, and this line before; add "
+				      "_netdev,x-systemd.requires-mounts-for=%s",
+				      line->source, of->target, of->target);
+	return DONE;
+}
+
 int check_fstab_source(const struct fstab *fstab, const struct fstab_line *line)
 {
 	const struct fstab_line *of = find_line_below(fstab, line, line->source);
@@ -108,6 +129,8 @@ int check_fstab_source(const struct fstab *fstab, const struct fstab_line *line)
 		return report_failure(
 			"%s: the source is on %s, which line %zu mounts later; move that line up",
 			line->source, of->target, of->number);
+	if (check_network_order(line, of) != DONE)
+		return FAILED;
 	if (of && !is_mount_root(AT_FDCWD, of->target))
 		return DONE; /* what it will contain is not known */
 	if (access(line->source, F_OK) < 0)
@@ -117,10 +140,16 @@ int check_fstab_source(const struct fstab *fstab, const struct fstab_line *line)
 
 /* ---- targets ---- */
 
-/* mount(8) itself creates the target for the last two, systemd that of a unit. */
+/* systemd does so before it runs mount(8). */
+static bool systemd_creates_target(const struct fstab *fstab)
+{
+	return fstab->unit || systemd_mounts();
+}
+
+/* mount(8) itself creates the target for the last two. */
 static bool creates_target(const struct fstab *fstab, const struct fstab_line *line)
 {
-	return fstab->unit || has_fstab_option(line->options, "mkdir") ||
+	return systemd_creates_target(fstab) || has_fstab_option(line->options, "mkdir") ||
 	       has_fstab_option(line->options, "X-mount.mkdir") ||
 	       has_fstab_option(line->options, "x-mount.mkdir");
 }
@@ -142,6 +171,21 @@ static int check_existing_target(const struct fstab_line *line, const struct sta
 			      directory ? "directory" : "file", line->source);
 }
 
+/* systemd creates a missing target of any type but bind as a directory. */
+static int check_missing_target(const struct fstab *fstab, const struct fstab_line *line)
+{
+	struct stat source;
+
+	if (systemd_creates_target(fstab) && stat(line->source, &source) == 0 &&
+	    !is_device_source(line->source) && !S_ISDIR(source.st_mode))
+		return report_failure("%s: systemd creates a missing target as a directory, and the "
+				      "source is a file; create the target",
+				      line->target);
+	if (creates_target(fstab, line))
+		return DONE;
+	return report_failure("%s: the target does not exist; create it, or add mkdir", line->target);
+}
+
 int check_fstab_target(const struct fstab *fstab, const struct fstab_line *line)
 {
 	const struct fstab_line *of = find_line_below(fstab, line, line->target);
@@ -160,7 +204,5 @@ int check_fstab_target(const struct fstab *fstab, const struct fstab_line *line)
 		return DONE; /* what it will contain is not known */
 	if (stat(line->target, &st) == 0)
 		return check_existing_target(line, &st);
-	if (errno != ENOENT || creates_target(fstab, line))
-		return DONE;
-	return report_failure("%s: the target does not exist; create it, or add mkdir", line->target);
+	return errno == ENOENT ? check_missing_target(fstab, line) : DONE;
 }

@@ -233,6 +233,35 @@ hint: add one such as g:0:100000:65536, or -o keep-rest to let every gid keep it
 	umount disk
 }
 
+@test "sources on a network filesystem" {
+	local table
+
+	mkdir a b c d
+	read -r -d '' table <<-'END' || :
+		/dev/sdb1      /mnt/disk ext4  _netdev 0 0
+		/mnt/disk/data /mnt/a    idmap map=1:2,_netdev 0 0
+		/mnt/disk/data /mnt/b    idmap map=1:2,_netdev,x-systemd.requires-mounts-for=/mnt/disk 0 0
+		/mnt/disk/data /mnt/c    idmap map=1:2 0 0
+		/mnt/src       /mnt/d    idmap map=1:2,_netdev 0 0
+	END
+	# mount(8) has no order but that of the lines.
+	faults '' <<<"$table"
+	mkdir -p /run/systemd/system
+	faults '2: _netdev: systemd does not order the line after its source; add x-systemd.requires-mounts-for=/mnt/disk
+4: /mnt/disk/data: systemd mounts /mnt/disk after the network, and this line before; add _netdev,x-systemd.requires-mounts-for=/mnt/disk' <<<"$table"
+}
+
+@test "missing targets of files" {
+	local table='/mnt/src/file /mnt/no idmap map=1:2 0 0'
+
+	touch src/file there
+	faults '1: /mnt/no: the target does not exist; create it, or add mkdir' <<<"$table"
+	mkdir -p /run/systemd/system
+	faults '1: /mnt/no: systemd creates a missing target as a directory, and the source is a file; create the target' <<<"$table"
+	faults '' <<<'/mnt/src/file /mnt/there idmap map=1:2 0 0'
+	faults '' <<<'/mnt/src /mnt/no idmap map=1:2 0 0'
+}
+
 @test "filesystems that cannot be mapped" {
 	mount -t ramfs disk disk
 	faults "2: /mnt/disk: map tree: the filesystem (ramfs) cannot be ID-mapped
