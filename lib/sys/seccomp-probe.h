@@ -13,8 +13,8 @@
 const char *idm_refused_call(void);
 
 /*
- * Returns 0, or -ENOSYS if a filter refuses waitid(2) on a pidfd. That is one errno for all filters:
- * EPERM would stand for a missing privilege. Makes one system call.
+ * Returns 0, or -ENOSYS if a filter refuses waitid(2) on a pidfd. That is one errno for all filters: to a
+ * caller EPERM means a missing privilege. Makes one system call.
  */
 int idm_refused_waitid(void);
 

@@ -8,6 +8,8 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "lib/base/cancel.h"
+#include "lib/base/macros.h"
 #include "lib/sys/subprocess.h"
 #include "tests/integration/mount/trees.h"
 
@@ -115,27 +117,91 @@ static void handle(int signal)
 	handled++;
 }
 
+#define SIGNALS 65
+
 static int signal_itself(void *data)
 {
-	for (*(int *)data = 1; *(int *)data < 32; ++*(int *)data)
+	for (*(int *)data = 1; *(int *)data < SIGNALS; ++*(int *)data)
 		if (*(int *)data != SIGKILL && *(int *)data != SIGSTOP)
 			die_of(*(int *)data);
 	return handled;
+}
+
+/* glibc keeps two signals for itself, and refuses to change their handlers. */
+static void set_handler(int signal)
+{
+	struct {
+		void (*handler)(int signal);
+		unsigned long flags;
+		void *restorer;
+		uint64_t mask;
+	} action = { .handler = handle };
+
+	must(syscall(SYS_rt_sigaction, signal, &action, NULL, sizeof(action.mask)));
 }
 
 TEST_ANYWHERE(no_handler_runs_in_it)
 {
 	int signal = 0;
 
-	for (int s = 1; s < 32; s++)
+	for (int s = 1; s < SIGNALS; s++)
 		if (s != SIGKILL && s != SIGSTOP)
-			must(sigaction(s, &(struct sigaction){ .sa_handler = handle }, NULL));
+			set_handler(s);
 	assert_int_equal(RUN_IT(signal_itself, signal), 0);
-	assert_int_equal(signal, 32);
+	assert_int_equal(signal, SIGNALS);
 	assert_int_equal(handled, 0);
 }
 
 /* ---- the memory ---- */
+
+/* The lines of /proc/self/maps for an address, and for the mapping below. */
+struct two_mappings {
+	char below[128], at[128];
+};
+
+static bool contains(const char *line, uintptr_t address)
+{
+	unsigned long begin = 0, end = 0;
+
+	sscanf(line, "%lx-%lx", &begin, &end);
+	return address >= begin && address < end;
+}
+
+/* What the child's own stack is, and what is below it. */
+static int find_stack(void *data)
+{
+	static char text[1 << 17];
+	struct two_mappings *found = data;
+	int fd = idm_sys_openat(AT_FDCWD, "/proc/self/maps", O_RDONLY, 0);
+	ssize_t n, length = 0;
+
+	while ((n = idm_sys_read(fd, text + length, sizeof(text) - 1 - (size_t)length)) > 0)
+		length += n;
+	close(fd);
+	text[length] = '\0';
+	for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+		*end = '\0';
+		snprintf(found->at, sizeof(found->at), "%.127s", line);
+		if (contains(line, (uintptr_t)&length))
+			return 0;
+		memcpy(found->below, found->at, sizeof(found->below));
+	}
+	return -ENOENT;
+}
+
+TEST_ANYWHERE(a_guard_is_below_its_stack)
+{
+	struct two_mappings found = { "", "" };
+	unsigned long begin, guard_begin, guard_end;
+	char access[8];
+
+	assert_int_equal(RUN_IT(find_stack, found), 0);
+	assert_int_equal(sscanf(found.at, "%lx-", &begin), 1);
+	assert_int_equal(sscanf(found.below, "%lx-%lx %7s", &guard_begin, &guard_end, access), 3);
+	assert_string_equal(access, "---p");
+	assert_int_equal(guard_end, begin);
+	assert_true(guard_end - guard_begin >= 65536);
+}
 
 static int do_nothing(void *data)
 {
@@ -242,6 +308,120 @@ TEST_ANYWHERE(other_threads_run_on)
 	assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
+/* ---- the signals that glibc keeps for itself ---- */
+
+static int go_pipe[2];
+
+/* In libc's read(2), by which the child changes the thread's cancellation type at the same time. */
+static int wait_in_read(void *data)
+{
+	char byte;
+
+	is_waiting = true;
+	return read(go_pipe[0], &byte, 1) == 1 ? *(int *)data : -EIO;
+}
+
+static void *run_and_be_cancelled(void *answer)
+{
+	{
+		HOLD_CANCEL;
+
+		*(int *)answer = RUN_IT(wait_in_read, *(int *)answer);
+	}
+	pthread_testcancel();
+	return NULL;
+}
+
+/* As in each public function. */
+TEST_ANYWHERE(the_thread_is_cancelled_after_the_call)
+{
+	pthread_t thread;
+	int answer = 6;
+	void *result;
+
+	must(pipe2(go_pipe, O_CLOEXEC));
+	assert_int_equal(pthread_create(&thread, NULL, run_and_be_cancelled, &answer), 0);
+	while (!is_waiting)
+		sched_yield();
+	assert_int_equal(pthread_cancel(thread), 0);
+	must(write(go_pipe[1], "x", 1));
+	assert_int_equal(pthread_join(thread, &result), 0);
+	assert_true(result == PTHREAD_CANCELED);
+	assert_int_equal(answer, 6);
+	close(go_pipe[0]);
+	close(go_pipe[1]);
+}
+
+#define SIGSETXID 33
+
+/* Whether a signal waits for this thread. */
+static bool is_pending(pid_t tid, int signal)
+{
+	char path[64], status[4096];
+	AUTO_CLOSE int fd = -1;
+	const char *line;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/status", tid);
+	fd = (int)must(open(path, O_RDONLY | O_CLOEXEC));
+	status[must(read(fd, status, sizeof(status) - 1))] = '\0';
+	line = strstr(status, "\nSigPnd:\t");
+	assert_non_null(line);
+	return strtoull(line + 9, NULL, 16) >> (signal - 1) & 1;
+}
+
+static atomic_bool has_changed;
+
+/* glibc tells each thread by a signal, and waits until each has changed its own. */
+static void *change_user(void *unused)
+{
+	while (!is_waiting)
+		sched_yield();
+	must(setuid(1234));
+	has_changed = true;
+	return unused;
+}
+
+static void *let_go_when_told(void *tid)
+{
+	while (!is_waiting || !is_pending(*(const pid_t *)tid, SIGSETXID))
+		sched_yield();
+	assert_false(has_changed);
+	may_go = true;
+	return NULL;
+}
+
+static int wait_and_get_user(void *data)
+{
+	wait_for_thread(data);
+	*(int *)data = (int)syscall(SYS_getuid);
+	return handled;
+}
+
+static void change_user_meanwhile(void *unused)
+{
+	pid_t tid = (pid_t)syscall(SYS_gettid);
+	pthread_t changer, watcher;
+	int user = -1;
+
+	(void)unused;
+	assert_int_equal(pthread_create(&changer, NULL, change_user, NULL), 0);
+	assert_int_equal(pthread_create(&watcher, NULL, let_go_when_told, &tid), 0);
+	assert_int_equal(RUN_IT(wait_and_get_user, user), 0);
+	assert_int_equal(pthread_join(watcher, NULL), 0);
+	assert_int_equal(pthread_join(changer, NULL), 0);
+	assert_int_equal(user, 0);
+	assert_int_equal(syscall(SYS_getuid), 1234);
+}
+
+/* No child works as the old user when setuid(3) has returned. */
+TEST_ANYWHERE(another_thread_that_changes_the_user_waits_for_the_child)
+{
+	if (strcmp(getenv("IDM_LIBC") ? getenv("IDM_LIBC") : "glibc", "glibc") != 0)
+		skip_test("another libc has another signal for that");
+	need_root();
+	in_child(change_user_meanwhile, NULL);
+}
+
 static atomic_bool is_over;
 
 static void *reap_all(void *unused)
@@ -308,4 +488,95 @@ TEST_ANYWHERE(it_outlives_a_caller_that_is_killed)
 		close(go[i]);
 		close(done[i]);
 	}
+}
+
+/* ---- execve ---- */
+
+struct execution {
+	struct meeting m;
+	int executed; /* the end of a pipe for the program, at its standard output */
+	atomic_bool is_waiting;
+	pid_t child;
+};
+
+static int outlive_memory(void *data)
+{
+	struct execution *e = data;
+
+	e->child = (pid_t)syscall(SYS_getpid);
+	e->is_waiting = true;
+	return outlive_caller(&e->m);
+}
+
+static void *execute_program(void *data)
+{
+	struct execution *e = data;
+
+	while (!e->is_waiting)
+		sched_yield();
+	must(dup2(e->executed, STDOUT_FILENO));
+	execl("/bin/sh", "sh", "-c", "echo x; exec sleep 1000", NULL);
+	_exit(1);
+}
+
+/* The other thread's program replaces the thread that waits for the child. */
+_Noreturn static void be_replaced(struct execution *e)
+{
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, execute_program, e), 0);
+	idm_subprocess_shared(outlive_memory, e, sizeof(*e));
+	pause();
+	_exit(1);
+}
+
+static bool is_zombie(pid_t pid)
+{
+	char path[64], text[256];
+	AUTO_CLOSE int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = (int)must(open(path, O_RDONLY | O_CLOEXEC));
+	text[must(read(fd, text, sizeof(text) - 1))] = '\0';
+	return strstr(text, ") Z ");
+}
+
+/* The child keeps the old memory and the old descriptors, and finishes. */
+TEST_ANYWHERE(it_outlives_a_caller_that_executes_another_program)
+{
+	struct execution *e = idm_subprocess_memory(sizeof(*e));
+	int begin[2], go[2], done[2], executed[2];
+	char byte;
+	pid_t caller;
+
+	assert_non_null(e);
+	must(pipe2(begin, O_CLOEXEC));
+	must(pipe2(go, O_CLOEXEC));
+	must(pipe2(done, O_CLOEXEC));
+	must(pipe2(executed, O_CLOEXEC));
+	must(prctl(PR_SET_CHILD_SUBREAPER, 1));
+	e->m = (struct meeting){ begin[1], go[0], done[1] };
+	e->executed = executed[1];
+	caller = (pid_t)must(fork());
+	if (caller == 0)
+		be_replaced(e);
+	close(executed[1]);
+	assert_int_equal(must(read(begin[0], &byte, 1)), 1);
+	assert_int_equal(must(read(executed[0], &byte, 1)), 1);
+	assert_false(is_zombie(e->child));
+	must(write(go[1], "y", 1));
+	assert_int_equal(must(read(done[0], &byte, 1)), 1);
+	assert_int_equal(byte, 'y');
+	while (!is_zombie(e->child)) /* of the program, which knows nothing of it */
+		sched_yield();
+	must(kill(caller, SIGKILL));
+	must(waitpid(caller, NULL, 0));
+	must(waitpid(e->child, NULL, __WALL));
+	for (int i = 0; i < 2; i++) {
+		close(begin[i]);
+		close(go[i]);
+		close(done[i]);
+	}
+	close(executed[0]);
+	idm_subprocess_memory_free(e, sizeof(*e));
 }
