@@ -444,7 +444,7 @@ int idm_map_add_subid(struct idm_map *map, const char *owner, struct idm_error *
  * namespace is added as seen from its parent. A namespace without a map adds nothing.
  *
  * @map: the map to add to
- * @userns_fd: the user namespace, which a short-lived child joins
+ * @userns_fd: the user namespace, which a short-lived child joins before Linux 7.0
  * @err: may be NULL
  *
  * Returns: 0

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The other way: from a user namespace to its map. */
+/* The other way: from a user namespace to its map. userns-by-mount.c does it without a process. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +16,7 @@
 #include "lib/sys/reaped-diag.h"
 #include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
+#include "userns-by-mount.h"
 
 static const enum idm_error_step step_read = IDM_STEP_READ_USERNS;
 
@@ -164,7 +165,23 @@ static int fail_visit(int code, struct idm_error *err)
 	return code;
 }
 
-/* Only a process in the namespace shows its map. A delegate joins and exits. */
+/* Returns false if that way does not exist here, or the map does not fit: then the other way says why.
+ */
+static bool add_map_of_mount(struct idm_map *map, int userns_fd)
+{
+	struct idm_map *found = idm_read_userns_by_mount(userns_fd), *sum = NULL;
+	bool added = found && idm_map_copy(map, &sum) == 0 &&
+		     idm_map_add(sum, IDM_UID, found->uid.entries, found->uid.n, NULL) == 0 &&
+		     idm_map_add(sum, IDM_GID, found->gid.entries, found->gid.n, NULL) == 0;
+
+	if (added)
+		idm_map_move(map, sum);
+	idm_map_free(sum);
+	idm_map_free(found);
+	return added;
+}
+
+/* Else only a process in the namespace shows its map. A delegate joins and exits. */
 static int visit_userns_once(struct idm_map *map, int userns_fd, struct map_texts *texts,
 			     struct idm_error *err)
 {
@@ -217,5 +234,7 @@ int idm_map_add_userns(struct idm_map *map, int userns_fd, struct idm_error *err
 	own = is_own_userns(userns_fd, err);
 	if (own < 0)
 		return own;
-	return own ? idm_map_add_pid(map, getpid(), err) : visit_userns(map, userns_fd, err);
+	if (own)
+		return idm_map_add_pid(map, getpid(), err);
+	return add_map_of_mount(map, userns_fd) ? 0 : visit_userns(map, userns_fd, err);
 }

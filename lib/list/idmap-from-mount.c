@@ -55,7 +55,7 @@ static int query_detached(int fd, struct idm_mount_map *found)
 	const struct idm_lister lister = { .level = IDM_LIST_NEWEST,
 					   .each = copy_detached_map,
 					   .data = &detached };
-	AUTO_CLOSE int copy = idm_statmount_by_fd_works() ? open_loose_copy(fd) : -ENOENT;
+	AUTO_CLOSE int copy = idm_kernel_reports_fd() ? open_loose_copy(fd) : -ENOENT;
 	int r = copy < 0 ? copy : idm_statmount_by_fd(&lister, copy);
 
 	return detached.told || r == -ENOMEM ? r : -ENOENT;

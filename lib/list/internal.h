@@ -98,9 +98,6 @@ bool idm_statmount_works(void);
 /* The mount with this unique id, if it is in that namespace. Calls back at most once. */
 int idm_statmount_one(const struct idm_lister *lister, const struct idm_mount_ns *ns, uint64_t id);
 
-/* Whether the kernel reports a mount by a descriptor (Linux 7.0). */
-bool idm_statmount_by_fd_works(void);
-
 /*
  * The mount that `fd` is on. Calls back at most once. A mount of the kernel's own, such as that of
  * pipes, must not be asked for: Linux 7.0 uses the marker of its namespace as a pointer.

@@ -13,27 +13,20 @@
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/idmap/idmap.h"
+#include "lib/idmap/idmap-from-statmount.h"
 #include "lib/sys/fail-errno.h"
-#include "lib/sys/procfs.h"
+#include "lib/sys/statmount-answer.h"
 #include "lib/sys/syscall.h"
 #include "statmount-reader.h"
 
 static const enum idm_error_step step_list = IDM_STEP_LIST_MOUNTS;
 
-/*
- * What is asked for together with maps has to fit into this, which is the answer's head and the buffer
- * for strings that the kernel begins with. Were more allowed, a kernel from Linux 6.15 to 6.18.33 would
- * write a byte behind its buffer when a map does not fit (CVE-2026-64074). One side of a map always
- * fits.
- */
-#define SIZE_WITH_MAPS (sizeof(struct idm_statmount) + 3 * 4096)
-
 /* No mount has so much to tell. */
 #define MOST_BYTES (16UL << 20)
 
-#define STRINGS (IDM_STATMOUNT_MNT_ROOT | IDM_STATMOUNT_MNT_POINT | IDM_STATMOUNT_FS_TYPE)
-#define NEW_STRINGS (IDM_STATMOUNT_FS_SUBTYPE | IDM_STATMOUNT_SB_SOURCE | IDM_STATMOUNT_SUPPORTED_MASK)
-#define MAPS (IDM_STATMOUNT_MNT_UIDMAP | IDM_STATMOUNT_MNT_GIDMAP)
+#define STRINGS IDM_STATMOUNT_STRINGS
+#define NEW_STRINGS IDM_STATMOUNT_NEW_STRINGS
+#define MAPS IDM_STATMOUNT_MAPS
 
 #define ATTRIBUTES                                                                               \
 	(IDM_ATTR_RDONLY | IDM_ATTR_NOSUID | IDM_ATTR_NODEV | IDM_ATTR_NOEXEC | IDM_ATTR_ATIME | \
@@ -99,53 +92,6 @@ static uint64_t known_at(enum idm_list_level level, uint64_t flags)
 	return flags;
 }
 
-/* ---- what is to be believed of an answer ---- */
-
-/* n strings, one behind the other, all of them within the text; the last byte of that is a NUL. */
-static bool holds_strings(const struct idm_statmount *m, size_t length, uint32_t offset, uint32_t n)
-{
-	for (size_t at = offset; n > 0; n--) {
-		if (at >= length)
-			return false;
-		at += strlen(m->str + at) + 1;
-	}
-	return true;
-}
-
-/*
- * Whether all offsets are within the answer. The kernel's answers are so. An emulation, or an answer by
- * seccomp_unotify(2), can be wrong: then nothing behind the answer may be read.
- */
-static bool is_whole(const struct idm_statmount *m, size_t capacity)
-{
-	const struct {
-		uint64_t flag;
-		uint32_t offset, n;
-	} parts[] = {
-		{ IDM_STATMOUNT_MNT_ROOT, m->mnt_root, 1 },
-		{ IDM_STATMOUNT_MNT_POINT, m->mnt_point, 1 },
-		{ IDM_STATMOUNT_FS_TYPE, m->fs_type, 1 },
-		{ IDM_STATMOUNT_FS_SUBTYPE, m->fs_subtype, 1 },
-		{ IDM_STATMOUNT_SB_SOURCE, m->sb_source, 1 },
-		{ IDM_STATMOUNT_MNT_UIDMAP, m->mnt_uidmap, m->mnt_uidmap_num },
-		{ IDM_STATMOUNT_MNT_GIDMAP, m->mnt_gidmap, m->mnt_gidmap_num },
-	};
-	size_t length;
-
-	if (m->size < sizeof(*m) || m->size > capacity)
-		return false;
-	/* Of the most only attributes are asked. */
-	if (!(m->mask & (STRINGS | NEW_STRINGS | MAPS)))
-		return true;
-	length = m->size - sizeof(*m);
-	if (length && m->str[length - 1])
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
-		if (m->mask & parts[i].flag && !holds_strings(m, length, parts[i].offset, parts[i].n))
-			return false;
-	return true;
-}
-
 /* Returns IDM_ANSWERED, IDM_VANISHED or -errno, -EOVERFLOW if the buffer is too small; no error is
  * filled in. */
 int idm_statmount_query(struct idm_statmount_reader *r, uint64_t id, uint64_t what, size_t capacity)
@@ -154,7 +100,7 @@ int idm_statmount_query(struct idm_statmount_reader *r, uint64_t id, uint64_t wh
 
 	if (k < 0)
 		return k == -ENOENT ? IDM_VANISHED : k;
-	return is_whole(r->buf, capacity) ? IDM_ANSWERED : -EBADMSG;
+	return idm_statmount_is_whole(r->buf, capacity) ? IDM_ANSWERED : -EBADMSG;
 }
 
 /* The same, with a buffer that grows as needed. */
@@ -176,43 +122,13 @@ int idm_statmount_query_growing(struct idm_statmount_reader *r, uint64_t id, uin
 
 /* ---- maps ---- */
 
-/* n strings "DISK SEEN COUNT", one behind the other. */
-static int append_side(struct idm_statmount_reader *r, unsigned int kind, const char *s, size_t n)
-{
-	AUTO_FREE struct idm_entry *entries = calloc(n + 1, sizeof(*entries));
-	char *end;
-
-	if (!entries)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++, s += strlen(s) + 1) {
-		entries[i].disk = (uint32_t)strtoul(s, &end, 10);
-		entries[i].seen = (uint32_t)strtoul(end, &end, 10);
-		entries[i].count = (uint32_t)strtoul(end, NULL, 10);
-	}
-	r->told |= kind;
-	return idm_map_add(r->map, kind, entries, n, NULL);
-}
-
-/* Adds to the map what is in the answer. */
-static int append_sides(struct idm_statmount_reader *r)
-{
-	const struct idm_statmount *m = r->buf;
-	int k = 0;
-
-	if (m->mask & IDM_STATMOUNT_MNT_UIDMAP)
-		k = append_side(r, IDM_UID, m->str + m->mnt_uidmap, m->mnt_uidmap_num);
-	if (k == 0 && m->mask & IDM_STATMOUNT_MNT_GIDMAP)
-		k = append_side(r, IDM_GID, m->str + m->mnt_gidmap, m->mnt_gidmap_num);
-	return k;
-}
-
 static int query_map(struct idm_statmount_reader *r, uint64_t id, uint64_t side)
 {
-	int k = idm_statmount_query(r, id, side, SIZE_WITH_MAPS), t;
+	int k = idm_statmount_query(r, id, side, IDM_STATMOUNT_SIZE_WITH_MAPS), t;
 
 	if (k != IDM_ANSWERED)
 		return k;
-	t = append_sides(r);
+	t = idm_map_add_statmount(r->map, r->buf, &r->told);
 	return t < 0 ? t : IDM_ANSWERED;
 }
 
@@ -224,9 +140,9 @@ static int query_whole_mount(struct idm_statmount_reader *r, uint64_t id)
 
 	idm_map_move(r->map, &(struct idm_map){ 0 });
 	r->told = 0;
-	k = idm_statmount_query(r, id, plain | MAPS, SIZE_WITH_MAPS);
+	k = idm_statmount_query(r, id, plain | MAPS, IDM_STATMOUNT_SIZE_WITH_MAPS);
 	if (k == IDM_ANSWERED) {
-		t = append_sides(r);
+		t = idm_map_add_statmount(r->map, r->buf, &r->told);
 		return t < 0 ? t : IDM_ANSWERED;
 	}
 	if (k != -EOVERFLOW)
@@ -239,38 +155,10 @@ static int query_whole_mount(struct idm_statmount_reader *r, uint64_t id)
 
 /* ---- how much of the map that is ---- */
 
-/*
- * Whether the caller's user namespace has all IDs, in one range: then no entry can reach out of it. The
- * initial one has. Returns false if the file cannot be read.
- */
-static bool has_every_id(int procfs, const char *name)
-{
-	AUTO_CLOSE int fd = procfs < 0 ? procfs : idm_procfs_openat(procfs, name, O_RDONLY);
-	unsigned int count;
-	char text[64];
-	ssize_t n = fd < 0 ? 0 : idm_sys_read(fd, text, sizeof(text) - 1);
-
-	text[n > 0 ? n : 0] = '\0';
-	return sscanf(text, "%*u %*u %u", &count) == 1 && count == IDM_ID_END;
-}
-
 static void find_gaps(struct idm_statmount_reader *r)
 {
-	AUTO_CLOSE int procfs = idm_procfs_root(NULL);
-
-	r->no_gaps = (has_every_id(procfs, "thread-self/uid_map") ? IDM_UID : 0) |
-		     (has_every_id(procfs, "thread-self/gid_map") ? IDM_GID : 0);
+	r->no_gaps = idm_sides_without_gaps();
 	r->no_gaps_known = true;
-}
-
-/* Whether every disk id there is has its entry, so that none can be missing. */
-static bool is_full(const struct idm_entry *entries, size_t n)
-{
-	uint64_t ids = 0;
-
-	for (size_t i = 0; i < n; i++)
-		ids += entries[i].count;
-	return ids == IDM_ID_END;
 }
 
 /*
@@ -279,17 +167,15 @@ static bool is_full(const struct idm_entry *entries, size_t n)
  */
 static enum idm_map_state map_state(struct idm_statmount_reader *r)
 {
-	const struct idm_entry *uids, *gids;
-	size_t u = idm_map_entries(r->map, IDM_UID, &uids), g = idm_map_entries(r->map, IDM_GID, &gids);
 	unsigned int whole;
 
 	if (!(r->buf->mnt_attr & IDM_ATTR_IDMAP))
 		return IDM_MAP_NONE;
 	if (r->told != IDM_BOTH)
 		return IDM_MAP_UNREADABLE;
-	if (!u && !g)
+	if (!r->map->uid.n && !r->map->gid.n)
 		return IDM_MAP_INVISIBLE;
-	whole = (is_full(uids, u) ? IDM_UID : 0) | (is_full(gids, g) ? IDM_GID : 0);
+	whole = idm_map_full_sides(r->map);
 	if (whole != IDM_BOTH && !r->no_gaps_known)
 		find_gaps(r);
 	return (whole | r->no_gaps) == IDM_BOTH ? IDM_MAP_READ : IDM_MAP_PARTLY;
@@ -428,7 +314,7 @@ int idm_statmount_reader_open(struct idm_statmount_reader *r, const struct idm_l
 			      const struct idm_mount_ns *ns)
 {
 	*r = (struct idm_statmount_reader){
-		.l = lister, .ns = ns, .fd = -1, .capacity = SIZE_WITH_MAPS
+		.l = lister, .ns = ns, .fd = -1, .capacity = IDM_STATMOUNT_SIZE_WITH_MAPS
 	};
 	r->buf = malloc(r->capacity);
 	if (!r->buf || idm_map_new(&r->map) < 0)
@@ -453,15 +339,6 @@ int idm_statmount_one(const struct idm_lister *lister, const struct idm_mount_ns
 		k = idm_statmount_report(&r, id);
 	idm_statmount_reader_close(&r);
 	return k;
-}
-
-bool idm_statmount_by_fd_works(void)
-{
-	struct idm_mnt_id_req req = { .size = IDM_MNT_ID_REQ_SIZE_VER0, .mnt_fd = (uint32_t)-1 };
-	struct idm_statmount head;
-
-	/* Older kernels refuse the flag: -EINVAL. */
-	return idm_sys_statmount_fd(&req, &head, sizeof(head)) == -EBADF;
 }
 
 int idm_statmount_by_fd(const struct idm_lister *lister, int fd)

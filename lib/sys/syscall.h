@@ -247,6 +247,9 @@ bool idm_kernel_is_before(unsigned int major, unsigned int minor);
  */
 bool idm_kernel_takes_detached(void);
 
+/* Whether it reports a mount by a descriptor, STATMOUNT_BY_FD (Linux 7.0). */
+bool idm_kernel_reports_fd(void);
+
 /* Whether it has ID-mapped mounts (Linux 5.12), even if a filter refuses to make them. */
 bool idm_kernel_maps_mounts(void);
 

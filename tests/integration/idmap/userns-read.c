@@ -325,6 +325,134 @@ TEST(users_can_join_their_own_alone)
 	in_child_with_userns(join_as_user);
 }
 
+/* ---- by a mount (Linux 7.0), and by a delegate ---- */
+
+/* The one way or the other. They agree on the map, or on the error. */
+struct both {
+	struct idm_map *map[2];
+	struct idm_error err[2];
+	int r[2];
+};
+
+static void read_again(struct both *both, int way, int userns)
+{
+	both->map[way] = map_of("7:4000000000:1");
+	both->r[way] = idm_map_add_userns(both->map[way], userns, &both->err[way]);
+}
+
+static void assert_both(struct both *both)
+{
+	assert_int_equal(both->r[0], both->r[1]);
+	assert_same_map(both->map[0], both->map[1]);
+	if (both->r[0] < 0)
+		assert_string_equal(both->err[0].message, both->err[1].message);
+	idm_map_free(both->map[0]);
+	idm_map_free(both->map[1]);
+}
+
+#define NAMESPACES 60
+
+/* User namespaces of this one, with all kinds of maps. -1: none could be made. */
+static void make_namespaces(struct rng *rng, uint32_t ids, int fds[NAMESPACES])
+{
+	for (int i = 0; i < NAMESPACES; i++) {
+		AUTO_MAP struct idm_map *map = random_map(rng, i % 5 ? 1 + i % 20 : 150, ids);
+		struct idm_entry last = { ids - 1, ids - 1, 1 };
+
+		(void)idm_map_add(map, IDM_BOTH, &last, 1, NULL); /* no side may be empty */
+		fds[i] = idm_userns_open(map, 0, NULL);
+	}
+}
+
+/* `text`: the map of this user namespace, or NULL to stay where it is. */
+static void read_all_both_ways(void *text)
+{
+	static struct both both[NAMESPACES];
+	struct rng rng = rng_new(701);
+	int fds[NAMESPACES], n = 0;
+
+	if (text)
+		enter_userns(text);
+	make_namespaces(&rng, text ? 1000 : UINT32_MAX, fds);
+	for (int i = 0; i < NAMESPACES; i++)
+		if (fds[i] >= 0)
+			read_again(&both[i], 0, fds[i]);
+	refuse_call(SYS_statmount, ENOSYS);
+	for (int i = 0; i < NAMESPACES; i++) {
+		if (fds[i] < 0)
+			continue;
+		read_again(&both[i], 1, fds[i]);
+		assert_both(&both[i]);
+		close(fds[i]);
+		n++;
+	}
+	assert_true(n > NAMESPACES / 4);
+}
+
+TEST(both_ways_read_the_same_map)
+{
+	char own[][64] = { "0 0 4294967295\n", "0 100000 65536\n", "0 100000 500\n500 200000 500\n",
+			   "500 100000 500\n0 200000 500\n1000 300000 3\n" };
+
+	need_root();
+	in_child(read_all_both_ways, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		in_child(read_all_both_ways, own[i]);
+}
+
+struct others {
+	int fds[3];
+};
+
+/* The namespaces are not below this one: their IDs have no numbers here, or the caller no privilege. */
+static void read_others_both_ways(void *data)
+{
+	const struct others *others = data;
+	struct both both[3];
+
+	enter_userns("0 100000 1000\n");
+	for (int i = 0; i < 3; i++)
+		read_again(&both[i], 0, others->fds[i]);
+	refuse_call(SYS_statmount, ENOSYS);
+	for (int i = 0; i < 3; i++) {
+		read_again(&both[i], 1, others->fds[i]);
+		assert_both(&both[i]);
+	}
+}
+
+TEST(both_ways_refuse_the_same_namespaces)
+{
+	struct others others;
+
+	need_root();
+	others.fds[0] = userns_of(SOME_MAP);
+	others.fds[1] = userns_of("0:100000:10");
+	others.fds[2] = open_ns(getpid(), O_RDONLY);
+	in_child(read_others_both_ways, &others);
+	for (int i = 0; i < 3; i++)
+		close(others.fds[i]);
+}
+
+static void without_processes(void *fd)
+{
+	AUTO_MAP struct idm_map *map = map_of("");
+	struct idm_error err;
+
+	must(unshare(CLONE_NEWPID)); /* a child would be its init */
+	refuse_call(SYS_clone, EPERM);
+	refuse_call(SYS_clone3, EPERM);
+	if (idm_kernel_reports_fd())
+		assert_ok(idm_map_add_userns(map, *(int *)fd, &err), &err);
+	else
+		assert_true(idm_map_add_userns(map, *(int *)fd, &err) < 0);
+	assert_map(map, idm_kernel_reports_fd() ? SOME_MAP : "");
+}
+
+TEST(linux_7_needs_no_process_for_it)
+{
+	in_child_with_userns(without_processes);
+}
+
 /* ---- by path ---- */
 
 TEST(paths)
@@ -450,6 +578,7 @@ static void before_its_init(void *fd)
 	struct idm_error err;
 
 	must(unshare(CLONE_NEWPID));
+	refuse_call(SYS_statmount, ENOSYS); /* where the map is read without a child */
 	assert_error(idm_map_add_userns(map, *(int *)fd, &err), -EBUSY, &err, "", "read user namespace",
 		     "init of the PID namespace that this thread unshared");
 	assert_map(map, "1:2:3");
