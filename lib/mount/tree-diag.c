@@ -318,7 +318,7 @@ static void hint_service(const struct question *q)
 	else if (idm_service_has_socket())
 		idm_hint(q->err,
 			 "this was without idmountd, which may map it and listens at %s; idmount "
-			 "mount, overlay and run ask it, and a program with IDM_TREE_SERVICE",
+			 "mount, overlay and run ask it",
 			 idm_service_socket());
 	else
 		idm_hint(q->err, "this user namespace can map what was mounted in it, such as a tmpfs "

@@ -1019,7 +1019,7 @@ hint: choose a directory without mounts below it: idmountd maps one mount" \
 hint: choose a directory without mounts below it: idmountd maps one mount" \
 		in_userns "$IDMOUNT" mount -R -m 1500:33:1 -o suid,dev with dst
 	fails 1 "idmount: check: src: map tree: it requires CAP_SYS_ADMIN in the user namespace that mounted the filesystem (tmpfs)
-hint: this was without idmountd, which may map it and listens at $PWD/socket; idmount mount, overlay and run ask it, and a program with IDM_TREE_SERVICE" in_userns "$IDMOUNT" check src
+hint: this was without idmountd, which may map it and listens at $PWD/socket; idmount mount, overlay and run ask it" in_userns "$IDMOUNT" check src
 	fails 1 "$idmount_mount src: ask idmountd: disk uid 0 of the map is not an ID of the caller's user namespace
 hint: disk IDs count on the host: uid 0 of this user namespace is 1500 there
 $idmount_mount note: --keep-rest adds the IDs of this user namespace as disk IDs, which count on the host; leave it out" \
