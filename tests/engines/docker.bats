@@ -2,6 +2,7 @@
 # docker since version 24, which has annotations: idmount as a runtime of its daemon.
 load common
 private_mounts
+load podman
 load cases
 
 setup()
@@ -71,4 +72,35 @@ start()
 		--annotation io.idmount.map/own=1000:0 --annotation io.idmount.map/vol=1000:7 "$IMAGE" stat -c %u:%g /own/file /vol/ours
 	# Without the runtime the annotation is ignored.
 	prints 1000:1000 docker run --rm --network none -v /mnt/vol:/vol --annotation io.idmount.map/vol=1000:0 "$IMAGE" stat -c %u:%g /vol/ours
+}
+
+podman()
+{
+	command podman --tmpdir /mnt/engine/tmp "$@"
+}
+
+# The author of an image writes its labels and annotations. docker copies neither to config.json.
+@test "labels, and annotations of an image, ask for nothing" {
+	local manifest
+
+	start_docker
+	set_up_podman # makes the image
+	printf 'FROM %s\nLABEL io.idmount.map/vol=1000:0\n' "$IMAGE" >Containerfile
+	podman build --quiet --annotation io.idmount.map/vol=1000:0 --tag test.invalid/asks:1 --file Containerfile vol
+	podman save --quiet --format oci-dir --output asks test.invalid/asks:1
+	manifest=asks/blobs/sha256/$(jq -r '.manifests[0].digest | ltrimstr("sha256:")' asks/index.json)
+	same 'annotation' 1000:0 "$(jq -r '.annotations["io.idmount.map/vol"]' "$manifest")"
+	# docker requires the file of its own format, too.
+	jq 'def blob: "blobs/sha256/" + ltrimstr("sha256:");
+		[{Config: (.config.digest | blob), RepoTags: ["test.invalid/asks:1"], Layers: [.layers[].digest | blob]}]' "$manifest" >asks/manifest.json
+	tar -C asks -cf asks.tar .
+	docker load --quiet --input asks.tar
+	same 'label' 1000:0 "$(docker image inspect --format '{{index .Config.Labels "io.idmount.map/vol"}}' test.invalid/asks:1)"
+	rm "$runtime"
+	printf '%s\n' '#!/bin/sh' '[ ! -e config.json ] || jq -c .annotations config.json >>/mnt/annotations' \
+		"exec $IDMOUNT oci-runtime \"\$@\"" >"$runtime"
+	chmod +x "$runtime"
+	prints 1000:1000 docker run --rm --runtime idmount --network none -v /mnt/vol:/vol --label io.idmount.map/vol=1000:0 \
+		test.invalid/asks:1 stat -c %u:%g /vol/ours
+	same 'annotations' null "$(sort -u annotations)"
 }
