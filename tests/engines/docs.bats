@@ -136,6 +136,7 @@ put()
 	{
 		put 13 other annotation works
 		put 13 other wrong 'refused, with the reason'
+		put sid engine annotation works
 		put 13 engine annotation 'no map' 'Use another.'
 	} >new
 	{
@@ -148,9 +149,10 @@ put()
 		quietly "$BATS_TEST_DIRNAME/engine-table.py" page.md old new
 		same 'rows' '| engine | 12: engine 1.12 | **no map** (1) | – | – | – | works | – | refused, without the reason (2) |
 | engine | 13: engine 1.13 | **no map** (1) | – | – | – | – | – | – |
+| engine | sid: engine 1.sid | works | – | – | – | – | – | – |
 | other | 13: other 1.13 | works | – | – | – | – | – | refused |
 1. Use another.
-2. Look there.' "$(grep -E '^[|] (engine|other) [|] 1[23]:|^[12]\. (Use|Look)' page.md)"
+2. Look there.' "$(grep -E '^[|] (engine|other) [|] (1[23]|sid):|^[12]\. (Use|Look)' page.md)"
 	done
 	delete_table()
 	{

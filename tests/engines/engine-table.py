@@ -40,6 +40,11 @@ class Notes:
         return self.texts.index(text) + 1
 
 
+def release_number(release):
+    """sid has no number, and is newer than all others."""
+    return int(release) if release.isdigit() else sys.maxsize
+
+
 def cell(row, notes):
     if row is None:
         return "–"
@@ -56,7 +61,7 @@ def table(rows):
     versions = {(row["row"], row["release"]): row["versions"] for row in rows}
     notes = Notes()
     lines = ["| way | Debian | " + " | ".join(CASES.values()) + " |", "|---|---|" + "---|" * len(CASES)]
-    for name, release in sorted(versions, key=lambda key: (names.index(key[0]), int(key[1]))):
+    for name, release in sorted(versions, key=lambda key: (names.index(key[0]), release_number(key[1]))):
         cells = [cell(found.get((name, release, case)), notes) for case in CASES]
         lines.append(f"| {name} | {release}: {versions[name, release]} | " + " | ".join(cells) + " |")
     return lines + [""] + [f"{number}. {text}" for number, text in enumerate(notes.texts, 1)]

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Prints the results of one meson build as one stream of TAP.
+"""Prints the results of meson builds as one stream of TAP.
 
-    report.py TITLE BUILD
+    report.py DIRECTORY TITLE...
+
+The build of a TITLE is in DIRECTORY/TITLE.
 """
 import json
 import os
@@ -40,20 +42,27 @@ def results_of(run):
     return lines
 
 
+def runs(directory, titles):
+    """Yields title and test of each run of a test."""
+    for title in titles:
+        with open(os.path.join(directory, title, "meson-logs", "testlog.json"), encoding="utf-8") as log:
+            for run in map(json.loads, log):
+                yield title, run
+
+
 def main():
-    title, build = sys.argv[1:]
+    directory, *titles = sys.argv[1:]
     number = 0
     bad = False
-    with open(os.path.join(build, "meson-logs", "testlog.json"), encoding="utf-8") as log:
-        for run in map(json.loads, log):
-            name = run["name"].split(":", 1)[-1].replace(" / ", "/")
-            for line in results_of(run):
-                if isinstance(line, str):
-                    print(line)
-                    continue
-                number += 1
-                bad = bad or line[0] != "ok"
-                print(f"{line[0]} {number} - {title}, {name}: {line[1]}")
+    for title, run in runs(directory, titles):
+        name = run["name"].split(":", 1)[-1].replace(" / ", "/")
+        for line in results_of(run):
+            if isinstance(line, str):
+                print(line)
+                continue
+            number += 1
+            bad = bad or line[0] != "ok"
+            print(f"{line[0]} {number} - {title}, {name}: {line[1]}")
     print(f"1..{number}")
     return 1 if bad or number == 0 else 0
 

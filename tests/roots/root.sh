@@ -113,6 +113,12 @@ remove_cgroup() {
   ' sh "$work/root" "$(basename "$work")"
 }
 
+# Removes what a command in a root has left, so that the next one has a new overlay.
+remove_traces() {
+  remove_cgroup
+  rm -rf --one-file-system "$work/upper" "$work/work"
+}
+
 # Runs a command in a root, in new namespaces. Nothing that it writes stays, except in BUILD, which it sees at /build.
 # It sees this tree at /source. The PID namespace is the host's: lists of other mount namespaces require the initial
 # one.

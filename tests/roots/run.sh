@@ -10,13 +10,13 @@ Usage: sudo tests/roots/run.sh [OPTION]... [TEST]...
 Makes a root filesystem of another release of Debian's, builds this tree in it, and runs tests there. TEST is a name in
 tests/meson.build, or a suite with a colon behind it; without one, a choice of them is run. The exit status is not 0 if one failed.
 
-  --suite S    bookworm or trixie; without it: trixie
+  --suite S    bookworm, trixie or sid; without it: trixie
   --command    run COMMAND there instead, in a shell: this tree is at /source, a build directory at /build
   --bare       with nothing installed but apt
   --packaging  with what builds and checks packages, and nothing else
   --network    with the host's network
   --prepare    make the root filesystem, and run nothing
-  --proof      as ./test.sh runs it: print TAP
+  --proof      as ./test.sh runs it: print TAP; with IDM_LONG=1 in the environment in sid, too
 
 Packages come from Debian's archive, through the mirror that this machine's apt uses. They and the root filesystems
 are kept in IDM_ROOT_CACHE, else in ~/.cache/idmount-roots (XDG_CACHE_HOME). Remove it to get newer ones. The programs
@@ -68,7 +68,7 @@ finish() {
     echo "1..0 # SKIP $(head -n 1 "$work/skipped")"
     status=0
   fi
-  remove_cgroup || true
+  remove_traces || true
   rm -rf --one-file-system "$work"
   exit "$status"
 }
@@ -82,7 +82,7 @@ add_options() {
   while [ $# -gt 0 ]; do
     case $1 in
       --suite)
-        [[ ${2-} =~ ^(bookworm|trixie)$ ]] || refuse "expected --suite bookworm or trixie, got ${2-nothing}"
+        [[ ${2-} =~ ^(bookworm|trixie|sid)$ ]] || refuse "expected --suite bookworm, trixie or sid, got ${2-nothing}"
         suite=$2 && shift
         ;;
       --bare | --packaging) packages_of=${1#--} ;;
@@ -120,17 +120,18 @@ build_and_test='
   [ -s /build/meson-logs/testlog.json ] || { tail -n 20 /build/meson-logs/output.txt >&2 && exit 1; }
 '
 
-main() {
-  local name
+# What a release has besides: engines, and the API server's code.
+add_packages_of_suite() {
+  case $suite in
+    # tests/meson.build says why not in Debian 12.
+    trixie | sid) packages+=(docker.io docker-cli) && chosen_tests+=(docker kube-play) ;;
+  esac
+  [ "$suite" != sid ] || { packages+=(golang-go golang-k8s-apiserver-dev) && chosen_tests+=(admission); }
+}
 
-  [ "$(id -u)" = 0 ] || problem "it needs root"
-  [ -n "$release" ] || problem "it needs Debian, for the packages of a root filesystem"
-  need apt-get apt
-  need debootstrap debootstrap
-  need busybox busybox-static
-  # tests/meson.build says why not in Debian 12.
-  [ "$suite" = bookworm ] || { packages+=(docker.io docker-cli) && chosen_tests+=(docker kube-play); }
+choose_packages() {
   case $packages_of in
+    '') add_packages_of_suite ;;
     bare) packages=() ;;
     packaging)
       packages=("${packaging_packages[@]}")
@@ -138,6 +139,12 @@ main() {
       [ "$suite" = bookworm ] && packages+=(systemd) || packages+=(systemd-dev)
       ;;
   esac
+}
+
+run_suite() { # SUITE
+  local suite=$1 packages=("${packages[@]}") chosen_tests=("${chosen_tests[@]}") name
+
+  choose_packages
   name=$suite${packages_of:+-$packages_of}
   make_root "$name" "$suite" "${packages[@]}"
   [ -z "$prepare" ] || return 0
@@ -145,10 +152,25 @@ main() {
     run_in_root "$name" "$build/$name" bash -c "${names[*]}"
     return
   fi
-  [ ${#names[@]} -gt 0 ] || names=("${chosen_tests[@]}")
-  run_in_root "$name" "$build/$suite" sh -c "$build_and_test" sh "${names[@]}" ||
+  [ ${#names[@]} -eq 0 ] || chosen_tests=("${names[@]}")
+  run_in_root "$name" "$build/$suite" sh -c "$build_and_test" sh "${chosen_tests[@]}" ||
     { echo "roots: the tests cannot be built or run in $suite" >&2 && exit 1; }
-  "$here/report.py" "$suite" "$build/$suite"
+}
+
+main() {
+  local suites=("$suite")
+
+  [ "$(id -u)" = 0 ] || problem "it needs root"
+  [ -n "$release" ] || problem "it needs Debian, for the packages of a root filesystem"
+  need apt-get apt
+  need debootstrap debootstrap
+  need busybox busybox-static
+  [ -z "$tap" ] || [ "${IDM_LONG:-}" != 1 ] || suites+=(sid)
+  for suite in "${suites[@]}"; do
+    run_suite "$suite"
+    remove_traces
+  done
+  [ -n "$prepare$command" ] || "$here/report.py" "$build" "${suites[@]}"
 }
 
 add_options "$@"
