@@ -214,6 +214,18 @@ refused_by_old_podman()
 	nothing_is_left
 }
 
+@test "idmount as the runtime: a user namespace whose IDs podman chooses" {
+	printf '%s\n' '[storage.options]' 'root-auto-userns-user = "daemon"' >>storage.conf
+	echo daemon:300000:131072 >ranges
+	mount --bind ranges /etc/subuid
+	mount --bind ranges /etc/subgid
+	podman_options=(--runtime idmount)
+	inside "$seen"$'\n300000' box --userns=auto -v /mnt/vol:/vol --annotation io.idmount.map/vol=@1000:0 -- \
+		sh -c "$look; while read -r a b c; do echo \$b; done </proc/self/uid_map"
+	same 'on disk' 1000:1000 "$(owner vol/new)"
+	nothing_is_left
+}
+
 @test "idmount as the runtime: without a map it is runc" {
 	podman_options=(--runtime idmount)
 	inside 1000:1000 box -v /mnt/vol:/vol -- stat -c %u:%g /vol
