@@ -19,10 +19,10 @@ installed()
 
 unit()
 {
-	cat "$BATS_TEST_TMPDIR/before/contrib/systemd/idmountd.service"
+	cat "$BATS_TEST_TMPDIR/before/contrib/systemd/${1:-idmountd}.service"
 }
 
-@test "the units of the service name it where it is" {
+@test "the units name the programs where they are" {
 	local files
 
 	type -P meson jq >/dev/null || skip 'meson and jq are not installed'
@@ -30,7 +30,9 @@ unit()
 	[[ $files == *'/usr/local/lib/systemd/system/idmountd.service '* ]]
 	[[ $files == *"/usr/local/lib/systemd/system/idmountd.socket $ROOT/contrib/systemd/idmountd.socket"* ]]
 	[[ $files == *'/usr/local/sbin/idmountd '* ]]
+	[[ $files == *'/usr/local/lib/systemd/system/idmount@.service '* ]]
 	unit | grep -x ExecStart=/usr/local/sbin/idmountd
+	same 'programs' $'ExecStart=/usr/local/bin/idmount\nExecStop=/usr/local/bin/idmount' "$(unit idmount@ | sed -n 's/^\(Exec[^ ]*\) .*/\1/p')"
 	same 'the rest' '' "$(diff <(unit) "$ROOT/contrib/systemd/idmountd.service" | grep '^[<>]' | grep -v ExecStart= || :)"
 	files=$(installed /usr -Dsystemdsystemunitdir=/lib/x)
 	[[ $files == *'/lib/x/idmountd.service '* && $files == *'/lib/x/idmountd.socket '* ]]
@@ -38,7 +40,7 @@ unit()
 	files=$(installed /usr)
 	[[ $files == *'/lib/systemd/system/idmountd.service '* ]]
 	files=$(installed /usr -Dsystemdsystemunitdir=no)
-	[[ $files != *idmountd.so* && $files == *'/usr/sbin/idmountd '* ]]
+	[[ $files != *idmountd.so* && $files != *idmount@* && $files == *'/usr/sbin/idmountd '* ]]
 }
 
 @test "demo-rootless.sh shows every step, and leaves nothing" {

@@ -70,7 +70,7 @@ idmountd.socket" "$(boot <<-'END'
 		journalctl --sync
 		echo "$(journalctl --quiet --unit idmountd | grep -c ': mapped$') maps in the journal"
 		grep '^CapEff\|^NoNewPrivs\|^Seccomp:' /proc/$(systemctl show -P MainPID idmountd)/status
-		systemd-analyze verify --man=no idmountd.service idmountd.socket
+		systemd-analyze verify --man=no idmountd.service idmountd.socket idmount@srv-box.service
 		systemctl list-unit-files --quiet --state enabled | grep -o '^idmountd[^ ]*'
 	END
 	)"

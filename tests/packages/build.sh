@@ -6,8 +6,8 @@
 # shellcheck disable=SC2154 # pkgver is APKBUILD's
 set -u
 
-# shellcheck source=tests/packages/check.bash
-. /source/tests/packages/check.bash
+# shellcheck source=tests/lib/check.bash
+. /source/tests/lib/check.bash
 
 # The tree as scripts/build-debs.sh copied it.
 copy_tree() { # DIRECTORY
@@ -87,7 +87,7 @@ rpm_contains() {
 
   found=$(rpm -qlp /tmp/rpm/RPMS/*/"idmount-$version"*.rpm) &&
     grep -x /usr/bin/idmount <<<"$found" && grep -x /usr/sbin/mount.idmap <<<"$found" &&
-    grep -x /usr/lib/systemd/system/idmountd.socket <<<"$found"
+    grep -x /usr/lib/systemd/system/idmountd.socket <<<"$found" && grep -x /usr/lib/systemd/system/idmount@.service <<<"$found"
 }
 
 lint_rpm() {

@@ -5,8 +5,8 @@
 # shellcheck disable=SC2317 # check calls the functions
 set -u
 
-# shellcheck source=tests/packages/check.bash
-. /source/tests/packages/check.bash
+# shellcheck source=tests/lib/check.bash
+. /source/tests/lib/check.bash
 
 # What dpkg and ldconfig write for themselves is left out.
 files() {
@@ -27,14 +27,14 @@ units_present() {
   local directory
 
   for directory in /usr/lib/systemd/system /lib/systemd/system; do
-    [ -f "$directory/idmountd.service" ] && [ -f "$directory/idmountd.socket" ] && return
+    [ -f "$directory/idmountd.service" ] && [ -f "$directory/idmountd.socket" ] && [ -f "$directory/idmount@.service" ] && return
   done
   return 1
 }
 
 # /etc has no link to the units, and the service has created no socket.
 service_is_off() {
-  [ -z "$(find /etc -lname '*idmountd*')" ] && [ ! -e /run/idmount ]
+  [ -z "$(find /etc -lname '*idmount*')" ] && [ ! -e /run/idmount ]
 }
 
 service_starts() {
