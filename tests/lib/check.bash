@@ -2,8 +2,8 @@
 # Sourced by the scripts that run in a root filesystem.
 # shellcheck shell=bash
 
-# Prints one result, and the output of the command if that fails. Directory and umask stay as they are. debian.sh
-# counts these lines.
+# Prints one result, and the output of the command if that fails. Directory and umask stay as they are. The
+# caller outside counts these lines.
 check() { # DESCRIPTION COMMAND...
   local description=$1
 

@@ -14,6 +14,7 @@ tests/meson.build, or a suite with a colon behind it; without one, a choice of t
   --command    run COMMAND there instead, in a shell: this tree is at /source, a build directory at /build
   --bare       with nothing installed but apt
   --packaging  with what builds and checks packages, and nothing else
+  --fresh      with what scripts/install-packages.sh installs for a build, and nothing else
   --network    with the host's network
   --prepare    make the root filesystem, and run nothing
   --proof      as ./test.sh runs it: print TAP; with IDM_LONG=1 in the environment in sid, too
@@ -28,6 +29,9 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source=$(cd "$here/../.." && pwd)
 cache=${IDM_ROOT_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/idmount-roots}
 build=${IDM_ROOT_BUILD:-$source/build-roots}
+title=roots
+# shellcheck source=tests/lib/problem.bash
+. "$here/../lib/problem.bash"
 # shellcheck source=tests/roots/root.sh
 . "$here/root.sh"
 
@@ -51,23 +55,12 @@ chosen_tests=(
 
 suite=trixie packages_of='' network='' prepare='' tap='' command='' names=()
 
-# Nothing can be run here. Where tests are only one part of many (TAP), that skips them, but not where nothing may be
-# skipped.
-problem() {
-  echo "roots: $*" >&2
-  [ -z "$tap" ] || [ "${IDM_MUST_RUN:-}" = 1 ] || echo "$*" >"$work/skipped"
-  exit 1
-}
-
 # shellcheck disable=SC2317 # called in the end
 finish() {
   local status=$?
 
   trap '' HUP INT TERM
-  if [ -s "$work/skipped" ]; then
-    echo "1..0 # SKIP $(head -n 1 "$work/skipped")"
-    status=0
-  fi
+  ! print_skipped || status=0
   remove_traces || true
   rm -rf --one-file-system "$work"
   exit "$status"
@@ -85,7 +78,7 @@ add_options() {
         [[ ${2-} =~ ^(bookworm|trixie|sid)$ ]] || refuse "expected --suite bookworm, trixie or sid, got ${2-nothing}"
         suite=$2 && shift
         ;;
-      --bare | --packaging) packages_of=${1#--} ;;
+      --bare | --packaging | --fresh) packages_of=${1#--} ;;
       --network) network=yes ;;
       --prepare) prepare=yes ;;
       --proof) tap=yes ;;
@@ -133,6 +126,7 @@ choose_packages() {
   case $packages_of in
     '') add_packages_of_suite ;;
     bare) packages=() ;;
+    fresh) mapfile -t packages < <(sed -n 's/^build *\([^ ?]*\).*/\1/p' "$source/scripts/install-packages.sh") ;;
     packaging)
       packages=("${packaging_packages[@]}")
       # For the directory of units: systemd.pc has moved.

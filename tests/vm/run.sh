@@ -35,8 +35,13 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source=$(cd "$here/../.." && pwd)
 cache=${IDM_VM_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/idmount-vm}
 build=${IDM_VM_BUILD:-$source/build-vm}
+title=vm
+# shellcheck source=tests/lib/problem.bash
+. "$here/../lib/problem.bash"
 # shellcheck source=tests/vm/fetch.sh
 . "$here/fetch.sh"
+# shellcheck source=tests/vm/machine.sh
+. "$here/machine.sh"
 
 # What ./test.sh runs always: each tests another part of a kernel, in a few seconds.
 short_tests=(map-parse features tree filesystems overlay list umount plan)
@@ -47,22 +52,11 @@ short_machine_seconds=400
 
 kernels=() archs=() names=() report=(table) keep='' doc='' prepare='' short='' tap='' bench=''
 
-# Nothing can be run here, or not what is asked for. Where tests are only one part of many (TAP), that skips
-# them, but not where nothing may be skipped.
-problem() {
-  echo "vm: $*" >&2
-  [ -z "$tap" ] || [ "${IDM_MUST_RUN:-}" = 1 ] || echo "$*" >"$work/skipped"
-  exit 1
-}
-
 # shellcheck disable=SC2317 # called in the end
 finish() {
   local status=$?
 
-  if [ -s "$work/skipped" ]; then
-    echo "1..0 # SKIP $(head -n 1 "$work/skipped")"
-    status=0
-  fi
+  ! print_skipped || status=0
   rm -rf "$work"
   exit "$status"
 }
@@ -264,66 +258,22 @@ make_share() { # ARCH
 
 # ---- machines ----
 
-make_initramfs() { # KERNEL ARCH
-  local tree=$work/initramfs
-
-  rm -rf "$tree"
-  mkdir -p "$tree/bin"
-  cp "$cache/$2/busybox" "$tree/bin/busybox"
-  cp -r "$cache/$2/linux-$1/boot" "$tree/boot"
-  cp "$here/init" "$tree/init"
-  chmod 755 "$tree/init" "$tree/bin/busybox"
-  (cd "$tree" && find . | busybox cpio -o -H newc 2>/dev/null) >"$work/initramfs.img"
-}
-
-# With the variables of boot().
-emulate() { # KERNEL ARCH SECONDS
-  # snapshot: nothing that is written to the disks stays.
-  status=0
-  TMPDIR=$work timeout --foreground -k 5 "$3" "${emulator[@]}" -accel tcg,thread=multi -smp 2 -m 1536 \
-    -display none -monitor none -nodefaults -no-reboot \
-    -kernel "$cache/$2/linux-$1/vmlinuz" -initrd "$work/initramfs.img" \
-    -append "console=$console quiet loglevel=4 panic=-1 oops=panic mitigations=off" \
-    -serial "file:$place/console" \
-    -device virtio-serial-pci -chardev "file,id=output,path=$place/output" \
-    -device virtserialport,chardev=output,name=output \
-    "${disks[@]}" </dev/null >"$place/emulator" 2>&1 || status=$?
-}
-
 # The output of the tests is in the file `output`, that of the kernel in the file `console`.
 boot() { # KERNEL ARCH SECONDS
-  local place=$results/$2-$1 emulator console status=0 disks=() disk kept
+  local place=$results/$2-$1 disk kept
 
-  echo "booting Linux $1, $2" >&2
   mkdir -p "$place"
   # What is there already stays: the report drops what is of other programs.
   for kept in output console; do
     [ ! -e "$place/$kept" ] || cat "$place/$kept" >>"$place/earlier-$kept"
-    rm -f "$place/$kept"
   done
   make_initramfs "$1" "$2"
-  case $2 in
-    amd64) emulator=(qemu-system-x86_64 -M pc -cpu max) console=ttyS0 ;;
-    # A processor without pointer authentication, which needs most of the time in emulation.
-    arm64) emulator=(qemu-system-aarch64 -M virt -cpu cortex-a72) console=ttyAMA0 ;;
-  esac
+  disks=()
   for disk in "root:$cache/$2/$root.img" "modules:$cache/$2/linux-$1/modules.img" "share:$work/share.img" "disk:$work/disk.img"; do
-    disks+=(-drive "file=${disk#*:},if=none,id=${disk%%:*},format=raw,snapshot=on"
-      -device "virtio-blk-pci,drive=${disk%%:*},serial=${disk%%:*}")
+    add_disk "${disk%%:*}" "${disk#*:}"
   done
-  # The emulator sometimes lets the kernel run into instructions that it is patching while it boots. Then
-  # no test has begun, and the machine is booted again.
-  for _ in 1 2 3; do
-    emulate "$1" "$2" "$3"
-    if [ "$status" != 0 ] || grep -q '^#vm kernel' "$place/output" 2>/dev/null; then break; fi
-    echo "vm: Linux $1, $2, did not boot" >&2
-  done
-  echo "$status" >"$place/status"
+  boot_machine "$place" "$1" "$2" "$3"
   cp "$cache/$2/linux-$1/release" "$place/release"
-  if ! grep -q '^#vm done' "$place/output" 2>/dev/null; then
-    echo "vm: Linux $1, $2, did not get to its end; its last words:" >&2
-    tail -n 20 "$place/emulator" "$place/console" "$place/output" >&2 || true
-  fi
 }
 
 run_arch() { # ARCH
