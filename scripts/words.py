@@ -12,10 +12,11 @@ import sys
 
 # Without tests/analysis, tests/fixtures and the inputs of tests/fuzz, which contain faults on purpose.
 AREAS = ("include", "lib", "oci", "cli", "service", "examples", "man", "docs", "completion", "contrib", "scripts",
-         "bench", "bindings", "tests/abi", "tests/bindings", "tests/cli", "tests/engines", "tests/faults", "tests/fuzz/*.*", "tests/hostile",
-         "tests/integration", "tests/lib", "tests/stress", "tests/unit", "tests/vm", "tests/valgrind.sh",
-         "tests/man-examples.sh", "tests/meson.build", "test.sh", "demo.sh", "demo-rootless.sh", "meson.build",
-         "README.md", "CONTRIBUTING.md", "NEWS.md", "SECURITY.md")
+         "bench", "bindings", "tests/abi", "tests/bindings", "tests/boot", "tests/cli", "tests/engines",
+         "tests/faults", "tests/fuzz/*.*", "tests/hostile", "tests/integration", "tests/lib", "tests/packages",
+         "tests/roots", "tests/stress", "tests/unit", "tests/vm", "tests/valgrind.sh", "tests/man-examples.sh",
+         "tests/meson.build", "test.sh", "demo.sh", "demo-rootless.sh", "meson.build", "README.md",
+         "CONTRIBUTING.md", "NEWS.md", "SECURITY.md")
 LIST = os.path.join(os.path.dirname(__file__), "words.txt")
 
 # What a space in the list stands for: a phrase continues in the next line, behind what begins a comment.
