@@ -827,7 +827,7 @@ hint: add one such as g:0:100000:65536, or --keep-rest to let every gid keep its
 		idmount mount -m 0:1 -o ro,foo src dst
 	fails_always 2 "$idmount_mount -o bind: unknown option; see \"idmount help mount\"" \
 		idmount mount -m 0:1 -o bind src dst
-	fails_always 2 "$idmount_mount -o RO: unknown option; see \"idmount help mount\"" \
+	fails_always 2 "$idmount_mount -o RO: unknown option; did you mean ro?" \
 		idmount mount -m 0:1 -o RO src dst
 	fails_always 2 "$idmount_mount --root: the option requires a value" idmount mount -m 0:1 src dst --root
 	local words
