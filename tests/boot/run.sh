@@ -39,7 +39,7 @@ title=boot
 . "$here/../roots/root.sh"
 
 # So many seconds has a machine for everything.
-machine_seconds=900
+machine_seconds=1500
 
 suites=() keep='' prepare='' tap=''
 
