@@ -14,8 +14,8 @@ exit status is not 0 if one failed.
   --quick       with gcc only
   --long        the proofs in their long form, which takes hours; see docs/testing.md
   --suite NAME  only the tests of this suite: unit, integration, concurrent, cli, engines, hostile, abi,
-                bindings, vm, boot, roots, packages, analysis or fuzz, or one of the proofs: proof-pid-reuse
-                and so on
+                bindings, vm, boot, roots, packages, cross, analysis or fuzz, or one of the proofs:
+                proof-pid-reuse and so on
 
 Without root the tests that need it are skipped. With CI=true in the environment, a skipped test is a
 failed one (IDM_MUST_RUN=1).

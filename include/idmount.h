@@ -684,7 +684,7 @@ ssize_t idm_map_print(const struct idm_map *map, enum idm_format format, unsigne
  *   -EXDEV: another mount covers a part of the child's /proc directory
  *   -EINVAL, -ENOSYS: the kernel has no user namespaces, or hides them
  *   -ENOSYS: a seccomp filter refuses waitid(2), whatever errno it has for that
- *   -EOPNOTSUPP: IDM_USERNS_OWN_MEMORY on an architecture other than x86_64, aarch64 and riscv64
+ *   -EOPNOTSUPP: IDM_USERNS_OWN_MEMORY on an architecture other than x86, ARM, ppc64el, riscv64 and s390x
  *   -ENOMEM: out of memory
  * Requires: in the caller's user namespace CAP_SETUID and CAP_SETGID, and CAP_SETFCAP if ID 0 is in the seen
  *   column; nothing for a map of exactly the caller's own uid and gid, one ID each; Linux 5.12
@@ -2314,7 +2314,7 @@ void idm_child_options_init(struct idm_child_options *options, size_t size, size
  *   -EMFILE, -ENFILE: no more descriptors
  *   -ESRCH: the child was killed before it executed the program
  *   -EBUSY: the calling thread unshared a PID namespace that has no init
- *   -EOPNOTSUPP: an architecture other than x86_64, aarch64 and riscv64
+ *   -EOPNOTSUPP: an architecture other than x86, ARM, ppc64el, riscv64 and s390x
  *   -ENOSYS: Linux before 5.9, or a seccomp filter refuses a call
  *   -ENOMEM: out of memory, or the PID namespace to join has lost its init
  *   for a map: also the errors of idm_userns_open()

@@ -40,12 +40,24 @@ test  acl           ACLs through a mount
 test  e2fsprogs     makes an ext4 to map
 test  fish          completion
 test  erofs-utils   makes an erofs to map
+test  gcc-aarch64-linux-gnu compiles for arm64
+test  gcc-arm-linux-gnueabihf compiles for armhf
+test  gcc-i686-linux-gnu compiles for i386
+test  gcc-powerpc64le-linux-gnu compiles for ppc64el
+test  gcc-riscv64-linux-gnu compiles for riscv64
+test  gcc-s390x-linux-gnu compiles for s390x
 test  golang-go     the package for Go (450 MB on disk)
 test  fuse-overlayfs a yardstick of bench/
 test  g++           the header as C++
 test  jq            JSON that the command prints
 test  libcap2-bin   file capabilities through a mount
 test  mount         mounts what was made
+test  libc6-dev-arm64-cross headers for arm64, and static programs
+test  libc6-dev-armhf-cross the same for armhf
+test  libc6-dev-i386-cross the same for i386, and a loader for programs
+test  libc6-dev-ppc64el-cross the same for ppc64el
+test  libc6-dev-riscv64-cross the same for riscv64
+test  libc6-dev-s390x-cross the same for s390x
 test  musl-tools    static programs that are small
 test  mypy          types of the Python package
 test  podman        containers with idmount in them
@@ -58,13 +70,10 @@ test  runc          bundles to read, containers to map mounts in
 test  squashfs-tools makes a squashfs to map
 test  valgrind      watches the library's memory
 test  systemd       boots with the units of the service
+test  qemu-user     runs the assembly of other architectures
 test  uidmap        maps of ordinary users
 test  xfsprogs      makes an xfs to map
 test  zsh           completion
-long  gcc-aarch64-linux-gnu tests on arm64
-long  gcc-riscv64-linux-gnu all of it compiles for riscv64
-long  libc6-dev-arm64-cross tests on arm64
-long  libc6-dev-riscv64-cross all of it compiles for riscv64
 long  qemu-system-arm a machine for tests on arm64
 END
 }

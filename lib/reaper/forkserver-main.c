@@ -63,8 +63,7 @@ static int grow_mapping(struct array *array, size_t size)
 	if ((array->n + 1) * size <= array->bytes)
 		return 0;
 	more = array->at ? raw(SYS_mremap, array->at, array->bytes, bytes, MREMAP_MAYMOVE)
-			 : raw(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			       -1);
+			 : idm_raw_mmap(bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 	if (idm_raw_map_failed(more))
 		return -ENOMEM;
 	array->at = (void *)more;
@@ -75,8 +74,8 @@ static int grow_mapping(struct array *array, size_t size)
 /* Makes the stack of children, with a guard below it. lib/sys/child-stack.c needs libc. */
 static long make_stack(struct server *s)
 {
-	long memory = raw(SYS_mmap, 0, 2 * IDM_CHILD_STACK_SIZE, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1);
+	long memory = idm_raw_mmap(2 * IDM_CHILD_STACK_SIZE, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1);
 
 	if (idm_raw_map_failed(memory))
 		return -ENOMEM;

@@ -57,13 +57,9 @@ static long clone_by_clone3(struct idm_child *child, uint64_t flags, int cgroup)
  */
 static long clone_legacy(struct idm_child *child, uint64_t flags)
 {
-	const long stack = (long)(child->stack + IDM_CHILD_STACK_SIZE);
-	const long legacy = (long)(flags | CLONE_CHILD_SETTID | (uint64_t)child->exit_signal);
-#if defined(__x86_64__)
-	const long call[5] = { legacy, stack, (long)&child->pidfd, (long)&child->inside, 0 };
-#else
-	const long call[5] = { legacy, stack, (long)&child->pidfd, 0, (long)&child->inside };
-#endif
+	const long call[5] =
+		IDM_CLONE_ARGS(flags | CLONE_CHILD_SETTID | (uint64_t)child->exit_signal,
+			       child->stack + IDM_CHILD_STACK_SIZE, &child->pidfd, &child->inside);
 
 	child->request->flags |= IDM_REQUEST_RESET_HANDLED;
 	return idm_raw_clone(SYS_clone, call, idm_vfork_child, child->request);

@@ -19,6 +19,7 @@
 #include "lib/sys/delegate.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/subprocess.h"
+#include "lib/sys/syscall-numbers.h"
 #include "lib/sys/syscall.h"
 
 static const enum idm_error_step step = IDM_STEP_MAKE_USERNS;

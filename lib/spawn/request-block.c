@@ -64,12 +64,12 @@ uint32_t idm_block_add_strings(struct idm_block *block, const char *const *strin
 
 	while (strings[n])
 		n++;
-	at = idm_block_reserve(block, (n + 1) * sizeof(uint64_t));
+	at = idm_block_reserve(block, (n + 1) * sizeof(uintptr_t));
 	for (size_t i = 0; i < n && at; i++) {
 		uint32_t s = idm_block_add_string(block, strings[i]);
 
 		if (s)
-			*IDM_BLOCK_ELEMENT(block, at, uint64_t, i) = s;
+			*IDM_BLOCK_ELEMENT(block, at, uintptr_t, i) = s;
 	}
 	return at;
 }

@@ -12,7 +12,7 @@
 #include "raw-syscall.h"
 #include "syscall.h"
 
-#if IDM_HAS_RAW_CLONE
+#if IDM_RAW_HAS_ASSEMBLY
 
 #if IDM_ASAN
 #include <sanitizer/asan_interface.h>
@@ -48,7 +48,7 @@ static void forget_killed_child(void)
 
 static int clone_deaf(const struct deaf_child *child, int flags, int *pidfd)
 {
-	const long call[5] = { flags, 0 /* no other stack */, (long)pidfd };
+	const long call[5] = IDM_CLONE_ARGS(flags, 0 /* no other stack */, pidfd, 0);
 	int r = (int)idm_raw_clone(SYS_clone, call, run_deaf_child, (void *)child);
 
 	forget_killed_child();

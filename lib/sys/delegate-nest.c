@@ -9,7 +9,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/openat2.h>
 #include <linux/prctl.h>
@@ -20,19 +19,12 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "audit-arch.h"
 #include "delegate-request.h"
 #include "raw-message.h"
 #include "raw-syscall.h"
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))
-
-#if defined(__x86_64__)
-#define THIS_ARCH AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define THIS_ARCH AUDIT_ARCH_AARCH64
-#else
-#define THIS_ARCH AUDIT_ARCH_RISCV64
-#endif
 
 /* ---- the process in the new namespace ---- */
 
@@ -41,7 +33,7 @@ static void allow_nothing(void)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, THIS_ARCH, 0, 5),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IDM_AUDIT_ARCH, 0, 5),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 4, 0),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_kill, 3, 0),
@@ -154,7 +146,7 @@ long idm_delegate_nest_userns(const struct idm_delegate_request *request, int so
 
 	if (r < 0)
 		return r;
-	first = raw(SYS_clone, CLONE_NEWUSER | CLONE_PIDFD /* exit_signal 0 */, 0, &pidfd);
+	first = idm_raw_fork(CLONE_NEWUSER | CLONE_PIDFD /* exit_signal 0 */, &pidfd);
 	if (first == 0)
 		stay(request, raw(SYS_getpid), parent);
 	if (first < 0)

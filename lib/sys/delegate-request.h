@@ -7,13 +7,6 @@
 
 #include "delegate.h"
 
-#if (defined(__x86_64__) && defined(__LP64__)) || defined(__aarch64__) || \
-	(defined(__riscv) && __riscv_xlen == 64)
-#define IDM_DELEGATE_HAS_PROGRAM 1
-#else
-#define IDM_DELEGATE_HAS_PROGRAM 0
-#endif
-
 /* The places of its descriptors. */
 enum { IDM_DELEGATE_REQUEST_FD, IDM_DELEGATE_OPERAND_FD, IDM_DELEGATE_PROGRAM_FD, IDM_DELEGATE_FDS };
 

@@ -77,7 +77,15 @@ static int get_answer(const struct idm_delegate_request *request)
 	return __atomic_load_n(&request->done, __ATOMIC_ACQUIRE) ? request->result : -ESRCH;
 }
 
-#if IDM_DELEGATE_HAS_PROGRAM
+/* Each descriptor is noted at once, since another process may kill this one. */
+struct idm_delegate_nest {
+	int socket, program_socket; /* ends of one socket */
+	int program, first;	    /* pidfds: of the program, and of the process in the new namespace */
+	int process;		    /* directory in /proc of the latter */
+	int userns;
+};
+
+#if IDM_RAW_HAS_ASSEMBLY
 
 /* ---- the files ---- */
 
@@ -136,12 +144,8 @@ static int clone_child(struct idm_delegate_space *space)
 {
 	const long flags = CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID |
 			   (space->copy_table ? 0 : CLONE_FILES);
-	const long stack = (long)space + SPACE_SIZE, inside = (long)&space->inside;
-#if defined(__x86_64__)
-	const long call[5] = { flags, stack, inside, inside, 0 };
-#else
-	const long call[5] = { flags, stack, inside, 0, inside };
-#endif
+	const long call[5] =
+		IDM_CLONE_ARGS(flags, (char *)space + SPACE_SIZE, &space->inside, &space->inside);
 
 	return (int)idm_raw_clone(SYS_clone, call, idm_delegate_child, space);
 }
@@ -166,14 +170,6 @@ static void look_at_child(const struct idm_delegate *d, int number)
 	pidfd = idm_sys_pidfd_open(number);
 	d->space->looked = pidfd >= 0 && d->look(pidfd, d->look_data, NULL) == 0;
 }
-
-/* Each descriptor is noted at once, since another process may kill this one. */
-struct idm_delegate_nest {
-	int socket, program_socket; /* ends of one socket */
-	int program, first;	    /* pidfds: of the program, and of the process in the new namespace */
-	int process;		    /* directory in /proc of the latter */
-	int userns;
-};
 
 /* False: the program has exited. Another process may have its end of the socket. */
 static bool await_message(const struct idm_delegate_nest *nest)

@@ -45,4 +45,53 @@ __asm__(".globl _start\n_start:\n\t"
 	"mv a0, sp\n\t"
 	"andi sp, sp, -16\n\t"
 	"tail idm_raw_main\n");
+#elif defined(__i386__)
+__asm__(".globl _start\n_start:\n\t"
+	"xor %ebp, %ebp\n\t"
+	"mov %esp, %eax\n\t"
+	"and $-16, %esp\n\t"
+	"sub $12, %esp\n\t"
+	"push %eax\n\t"
+	"call idm_raw_main\n\t"
+	"ud2\n");
+#elif defined(__arm__)
+/* The linker makes a call of Thumb code out of "bl". */
+__asm__(".text\n\t"
+	".arm\n\t"
+	".align 2\n\t"
+	".globl _start\n\t"
+	".type _start, %function\n"
+	"_start:\n\t"
+	"mov fp, #0\n\t"
+	"mov lr, #0\n\t"
+	"mov r0, sp\n\t"
+	"bic sp, sp, #7\n\t"
+	"bl idm_raw_main\n\t"
+	"udf #0\n\t"
+	".size _start, .-_start\n"
+#if defined(__thumb__)
+	"\t.thumb\n"
+#endif
+);
+#elif defined(__s390x__)
+__asm__(".globl _start\n_start:\n\t"
+	"lgr %r2, %r15\n\t"
+	"aghi %r15, -160\n\t"
+	"xc 0(8,%r15), 0(%r15)\n\t"
+	"brasl %r14, idm_raw_main\n\t"
+	".short 0\n");
+#elif defined(__powerpc64__)
+/* The kernel leaves the address of _start in r12. */
+__asm__(".globl _start\n\t"
+	".type _start, @function\n"
+	"_start:\n\t"
+	"addis 2, 12, .TOC.-_start@ha\n\t"
+	"addi 2, 2, .TOC.-_start@l\n\t"
+	"mr 3, 1\n\t"
+	"clrrdi 1, 1, 4\n\t"
+	"li 0, 0\n\t"
+	"stdu 0, -32(1)\n\t"
+	"mtlr 0\n\t"
+	"bl idm_raw_main\n\t"
+	"trap\n");
 #endif

@@ -9,6 +9,17 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 
+#include "syscall-numbers.h"
+
+/* Whether code can run here without libc: in children that share memory, and in programs of the library. */
+#if (defined(__x86_64__) && defined(__LP64__)) || defined(__i386__) || defined(__aarch64__) || \
+	(defined(__arm__) && defined(__ARM_EABI__)) || (defined(__riscv) && __riscv_xlen == 64) || \
+	defined(__s390x__) || (defined(__powerpc64__) && _CALL_ELF == 2)
+#define IDM_RAW_HAS_ASSEMBLY 1
+#else
+#define IDM_RAW_HAS_ASSEMBLY 0
+#endif
+
 #if defined(__x86_64__) && defined(__LP64__)
 static inline __attribute__((always_inline)) long idm_raw6(long nr, long a, long b, long c, long d,
 							   long e, long f)
@@ -60,6 +71,86 @@ static inline __attribute__((always_inline)) long idm_raw6(long nr, long a, long
 			 : "memory");
 	return a0;
 }
+#elif defined(__i386__)
+static inline __attribute__((always_inline)) long idm_raw6(long nr, long a, long b, long c, long d,
+							   long e, long f)
+{
+	long r;
+
+	/* The sixth argument is in the frame pointer, which cannot be an operand. */
+	__asm__ volatile("pushl %[f]\n\t"
+			 "push %%ebp\n\t"
+			 "mov 4(%%esp), %%ebp\n\t"
+			 "int $0x80\n\t"
+			 "pop %%ebp\n\t"
+			 "add $4, %%esp"
+			 : "=a"(r)
+			 : "a"(nr), "b"(a), "c"(b), "d"(c), "S"(d), "D"(e), [f] "g"(f)
+			 : "memory", "cc");
+	return r;
+}
+#elif defined(__arm__) && defined(__ARM_EABI__)
+static inline __attribute__((always_inline)) long idm_raw6(long nr, long a, long b, long c, long d,
+							   long e, long f)
+{
+	register long r0 __asm__("r0") = a;
+	register long r1 __asm__("r1") = b;
+	register long r2 __asm__("r2") = c;
+	register long r3 __asm__("r3") = d;
+	register long r4 __asm__("r4") = e;
+	register long r5 __asm__("r5") = f;
+	long saved;
+
+	/* In Thumb code r7, which has the number, can be the frame pointer. */
+	__asm__ volatile("mov %[saved], r7\n\t"
+			 "mov r7, %[nr]\n\t"
+			 "svc #0\n\t"
+			 "mov r7, %[saved]"
+			 : "+r"(r0), [saved] "=&r"(saved)
+			 : [nr] "r"(nr), "r"(r1), "r"(r2), "r"(r3), "r"(r4), "r"(r5)
+			 : "memory");
+	return r0;
+}
+#elif defined(__s390x__)
+static inline __attribute__((always_inline)) long idm_raw6(long nr, long a, long b, long c, long d,
+							   long e, long f)
+{
+	register long r1 __asm__("r1") = nr;
+	register long r2 __asm__("r2") = a;
+	register long r3 __asm__("r3") = b;
+	register long r4 __asm__("r4") = c;
+	register long r5 __asm__("r5") = d;
+	register long r6 __asm__("r6") = e;
+	register long r7 __asm__("r7") = f;
+
+	__asm__ volatile("svc 0"
+			 : "+d"(r2)
+			 : "d"(r1), "d"(r3), "d"(r4), "d"(r5), "d"(r6), "d"(r7)
+			 : "memory", "cc");
+	return r2;
+}
+#elif defined(__powerpc64__) && _CALL_ELF == 2
+static inline __attribute__((always_inline)) long idm_raw6(long nr, long a, long b, long c, long d,
+							   long e, long f)
+{
+	register long r0 __asm__("r0") = nr;
+	register long r3 __asm__("r3") = a;
+	register long r4 __asm__("r4") = b;
+	register long r5 __asm__("r5") = c;
+	register long r6 __asm__("r6") = d;
+	register long r7 __asm__("r7") = e;
+	register long r8 __asm__("r8") = f;
+
+	/* A failed call sets a bit, and returns the positive errno. */
+	__asm__ volatile("sc\n\t"
+			 "bns+ 1f\n\t"
+			 "neg %1, %1\n"
+			 "1:"
+			 : "+r"(r0), "+r"(r3), "+r"(r4), "+r"(r5), "+r"(r6), "+r"(r7), "+r"(r8)
+			 :
+			 : "memory", "cr0", "ctr", "r9", "r10", "r11", "r12");
+	return r3;
+}
 #else
 #include <errno.h>
 #include <unistd.h>
@@ -95,14 +186,61 @@ static inline int idm_raw_map_failed(long r)
 	return (unsigned long)r > -4096UL;
 }
 
+/* The sixth argument, an offset, is always 0. Returns an address, or -errno. */
+static inline long idm_raw_mmap(unsigned long size, int protection, int flags, int fd)
+{
+#if defined(__s390x__)
+	/* There the arguments are in memory. */
+	const unsigned long args[6] = { 0, size, (unsigned long)protection, (unsigned long)flags,
+					(unsigned long)fd, 0 };
+
+	return raw(SYS_mmap, args);
+#else
+	return raw(SYS_mmap, 0, size, protection, flags, fd);
+#endif
+}
+
+static inline long idm_raw_pwrite(int fd, const void *buf, unsigned long size, uint64_t at)
+{
+	return idm_raw6(SYS_pwrite64, fd, (long)buf, (long)size, IDM_OFFSET_ARGS(at));
+}
+
 /* Maps a whole file, shared and writable: its address, or -errno. */
 static inline long idm_raw_map_file(int fd, uint64_t *size)
 {
 	long end = raw(SYS_lseek, fd, 0, 2 /* SEEK_END */);
 
 	*size = (uint64_t)end;
-	return end < 0 ? end : raw(SYS_mmap, 0, end, 3 /* read, write */, 1 /* MAP_SHARED */, fd);
+	return end < 0 ? end : idm_raw_mmap((unsigned long)end, 3 /* read, write */, 1 /* MAP_SHARED */, fd);
 }
+
+/*
+ * The arguments of clone(2), in the order of the architecture. The kernel writes the number of the child to
+ * `number` and `inside`, as far as the flags say so.
+ */
+#if defined(__x86_64__)
+#define IDM_CLONE_ARGS(flags, stack, number, inside)                                       \
+	{                                                                                  \
+		(long)(flags), (long)(stack), (long)(number), (long)(inside), 0            \
+	}
+#elif defined(__s390x__)
+#define IDM_CLONE_ARGS(flags, stack, number, inside)                                       \
+	{                                                                                  \
+		(long)(stack), (long)(flags), (long)(number), (long)(inside), 0            \
+	}
+#else
+#define IDM_CLONE_ARGS(flags, stack, number, inside)                                       \
+	{                                                                                  \
+		(long)(flags), (long)(stack), (long)(number), 0, (long)(inside)            \
+	}
+#endif
+
+/* Forks: the child returns here, on a copy of the stack. */
+#define idm_raw_fork(flags, number)                                                        \
+	({                                                                                 \
+		const long fork_[5] = IDM_CLONE_ARGS(flags, 0, number, 0);                 \
+		raw(SYS_clone, fork_[0], fork_[1], fork_[2], fork_[3], fork_[4]);          \
+	})
 
 /*
  * Clones by clone(2) or clone3(2), `nr` with its arguments, into `child`, which gets `arg` and never
@@ -110,12 +248,6 @@ static inline long idm_raw_map_file(int fd, uint64_t *size)
  * caller's frames, as a child of vfork(2) does: in a copy of the memory, or with CLONE_VFORK. For the
  * caller: what the call returns.
  */
-#if (defined(__x86_64__) && defined(__LP64__)) || defined(__aarch64__) || \
-	(defined(__riscv) && __riscv_xlen == 64)
-#define IDM_HAS_RAW_CLONE 1
-#else
-#define IDM_HAS_RAW_CLONE 0
-#endif
 long idm_raw_clone(long nr, const long args[5], void (*child)(void *), void *arg);
 
 /*

@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "syscall-numbers.h"
 #include "syscall-result.h"
 #include "syscall.h"
 
@@ -49,6 +50,15 @@ static struct timespec get_time_left(const struct timespec *deadline)
 		left = (struct timespec){ 0 };
 	return left;
 }
+
+#if defined(__i386__) || defined(__arm__)
+#ifdef IDM_TIME64
+#define TIME_SIZE 8
+#else
+#define TIME_SIZE 4
+#endif
+_Static_assert(sizeof(((struct timespec *)0)->tv_sec) == TIME_SIZE, "syscall-numbers.h knows the size of times");
+#endif
 
 /* Not nanosleep(2) and ppoll(2) of libc, which are places where a thread can be cancelled. */
 void idm_sys_sleep(unsigned int milliseconds)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "lib/base/macros.h"
+#include "syscall-numbers.h"
 #include "syscall-result.h"
 #include "syscall.h"
 
@@ -266,12 +267,12 @@ int idm_sys_memfd_program(const char *name, const void *program, size_t size)
 
 ssize_t idm_sys_pread(int fd, void *buf, size_t size, off_t at)
 {
-	return CALL(syscall(SYS_pread64, fd, buf, size, at));
+	return CALL(syscall(SYS_pread64, fd, buf, size, IDM_OFFSET_ARGS(at)));
 }
 
 ssize_t idm_sys_pwrite(int fd, const void *buf, size_t size, off_t at)
 {
-	return CALL(syscall(SYS_pwrite64, fd, buf, size, at));
+	return CALL(syscall(SYS_pwrite64, fd, buf, size, IDM_OFFSET_ARGS(at)));
 }
 
 int idm_sys_lock(int fd, int byte, short type, bool wait)

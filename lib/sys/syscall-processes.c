@@ -26,18 +26,26 @@ uint64_t idm_sys_limit(int resource)
 	return limit[0];
 }
 
+/* Not by CALL(): on a 32-bit machine a good address can look like a negative number. */
+static void *map_memory(size_t size, int flags, int fd)
+{
+	int saved = errno;
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
+
+	if (memory != MAP_FAILED)
+		return memory;
+	errno = saved;
+	return NULL;
+}
+
 void *idm_sys_map(size_t size, int flags)
 {
-	long r = CALL(mmap(NULL, size, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0));
-
-	return r < 0 && r > -4096 ? NULL : (void *)r;
+	return map_memory(size, flags | MAP_ANONYMOUS, -1);
 }
 
 void *idm_sys_map_file(int fd, size_t size)
 {
-	long r = CALL(mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
-
-	return r < 0 && r > -4096 ? NULL : (void *)r;
+	return map_memory(size, MAP_SHARED, fd);
 }
 
 /*

@@ -16,11 +16,17 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "lib/sys/raw-syscall.h"
 
 #define HERE __attribute__((section("idm_userns_child"), noinline, used))
-#define END (1UL << 56) /* no address is above that; the kernel says where it really ends */
+/* No address is above that. The kernel says where memory really ends. */
+#if __SIZEOF_LONG__ == 8
+#define END (1UL << 56)
+#else
+#define END 0xffff0000UL
+#endif
 
 #ifndef CLOSE_RANGE_UNSHARE
 #define CLOSE_RANGE_UNSHARE 2U /* Linux 5.9 */
@@ -78,7 +84,7 @@ HERE static void unmap_all_but_kept(const struct idm_userns_child_shared *shared
 HERE void idm_userns_child_main(void *data)
 {
 	struct idm_userns_child_shared *shared = data;
-	long now[2] = { 0, 10000000 };
+	struct timespec now = { .tv_nsec = 10000000 };
 	char root[2];
 
 	root[0] = '/';
@@ -92,8 +98,8 @@ HERE void idm_userns_child_main(void *data)
 		raw(SYS_futex, &shared->ready, FUTEX_WAKE_ONE, 1);
 		while (raw(SYS_getppid) == shared->parent &&
 		       !__atomic_load_n(&shared->over, __ATOMIC_ACQUIRE)) {
-			raw(SYS_ppoll, 0, 0, now, 0, 0);
-			now[1] = 10000000; /* the kernel leaves there what was left of it */
+			raw(SYS_ppoll, 0, 0, &now, 0, 0);
+			now.tv_nsec = 10000000; /* the kernel leaves there what was left of it */
 		}
 	}
 	for (;;)

@@ -30,6 +30,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "lib/sys/raw-syscall.h"
 #include "lib/sys/syscall.h"
 
 #define OWN_FLAGS (CLONE_NEWUSER | CLONE_FILES | CLONE_PIDFD)
@@ -100,6 +101,89 @@ static long clone_and_exit(struct clone_args *args)
 			 : "memory");
 	return a0;
 }
+#elif defined(__i386__)
+static long clone_and_exit(struct clone_args *args)
+{
+	long r;
+
+	__asm__ volatile("int $0x80\n\t"
+			 "test %%eax, %%eax\n\t"
+			 "jnz 1f\n\t"
+			 "xor %%ebx, %%ebx\n\t"
+			 "mov %[exit], %%eax\n\t"
+			 "int $0x80\n\t"
+			 "ud2\n"
+			 "1:"
+			 : "=a"(r)
+			 : "a"(SYS_clone3), "b"(args), "c"(sizeof(*args)), [exit] "i"(SYS_exit)
+			 : "memory", "cc");
+	return r;
+}
+#elif defined(__arm__) && defined(__ARM_EABI__)
+static long clone_and_exit(struct clone_args *args)
+{
+	register long r0 __asm__("r0") = (long)args;
+	register long r1 __asm__("r1") = sizeof(*args);
+	long saved;
+
+	/* In Thumb code r7, which has the number, can be the frame pointer. */
+	__asm__ volatile("mov %[saved], r7\n\t"
+			 "mov r7, %[clone3]\n\t"
+			 "svc #0\n\t"
+			 "cmp r0, #0\n\t"
+			 "bne 1f\n\t"
+			 "mov r7, %[exit]\n\t" /* r0, the status, is 0 already */
+			 "svc #0\n\t"
+			 "udf #0\n"
+			 "1:\n\t"
+			 "mov r7, %[saved]"
+			 : "+r"(r0), [saved] "=&r"(saved)
+			 : [clone3] "r"(SYS_clone3), "r"(r1), [exit] "i"(SYS_exit)
+			 : "memory", "cc");
+	return r0;
+}
+#elif defined(__s390x__)
+static long clone_and_exit(struct clone_args *args)
+{
+	register long r1 __asm__("r1") = SYS_clone3;
+	register long r2 __asm__("r2") = (long)args;
+	register long r3 __asm__("r3") = sizeof(*args);
+
+	__asm__ volatile("svc 0\n\t"
+			 "ltgr %%r2, %%r2\n\t"
+			 "jnz 1f\n\t"
+			 "lghi %%r1, %[exit]\n\t" /* r2, the status, is 0 already */
+			 "svc 0\n\t"
+			 ".short 0\n" /* no instruction */
+			 "1:"
+			 : "+d"(r1), "+d"(r2)
+			 : "d"(r3), [exit] "i"(SYS_exit)
+			 : "memory", "cc");
+	return r2;
+}
+#elif defined(__powerpc64__) && _CALL_ELF == 2
+static long clone_and_exit(struct clone_args *args)
+{
+	register long r0 __asm__("r0") = SYS_clone3;
+	register long r3 __asm__("r3") = (long)args;
+	register long r4 __asm__("r4") = sizeof(*args);
+
+	/* A failed call sets a bit, and returns the positive errno. */
+	__asm__ volatile("sc\n\t"
+			 "bns+ 2f\n\t"
+			 "neg %1, %1\n"
+			 "2:\n\t"
+			 "cmpdi %1, 0\n\t"
+			 "bne 1f\n\t"
+			 "li 0, %[exit]\n\t" /* r3, the status, is 0 already */
+			 "sc\n\t"
+			 "trap\n"
+			 "1:"
+			 : "+r"(r0), "+r"(r3), "+r"(r4)
+			 : [exit] "i"(SYS_exit)
+			 : "memory", "cr0", "ctr", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12");
+	return r3;
+}
 #else
 static long clone_and_exit(struct clone_args *args)
 {
@@ -166,7 +250,7 @@ static int start_on_stack(struct idm_userns_child *child)
 
 /* ---- the third way ---- */
 
-#if IDM_USERNS_CHILD_HAS_OWN
+#if IDM_RAW_HAS_ASSEMBLY
 
 /* Of glibc from 2.35 on: where the kernel notes which processor a thread runs on. */
 extern const ptrdiff_t __rseq_offset __attribute__((weak));
@@ -179,6 +263,17 @@ static unsigned long get_thread_pointer(void)
 	__asm__("mov %%fs:0, %0" : "=r"(at));
 #elif defined(__aarch64__)
 	__asm__("mrs %0, tpidr_el0" : "=r"(at));
+#elif defined(__i386__)
+	__asm__("mov %%gs:0, %0" : "=r"(at));
+#elif defined(__arm__)
+	__asm__("mrc p15, 0, %0, c13, c0, 3" : "=r"(at));
+#elif defined(__s390x__)
+	__asm__("ear %0, %%a0\n\t"
+		"sllg %0, %0, 32\n\t"
+		"ear %0, %%a1"
+		: "=d"(at));
+#elif defined(__powerpc64__)
+	__asm__("mr %0, 13" : "=r"(at));
 #else
 	__asm__("mv %0, tp" : "=r"(at));
 #endif
@@ -220,7 +315,7 @@ static void await_ready(struct idm_userns_child *child)
 static int start_own_memory(struct idm_userns_child *child)
 {
 	struct idm_userns_child_shared *shared = idm_sys_map(SHARED_SIZE, MAP_SHARED);
-	const long call[5] = { OWN_FLAGS, (long)shared + SHARED_SIZE, (long)&child->pidfd };
+	const long call[5] = IDM_CLONE_ARGS(OWN_FLAGS, (char *)shared + SHARED_SIZE, &child->pidfd, 0);
 
 	if (!shared)
 		return -ENOMEM;

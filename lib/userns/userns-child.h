@@ -58,8 +58,6 @@ int idm_userns_child_end(struct idm_userns_child *child);
 
 /* ---- userns-child-main.c ---- */
 
-#define IDM_USERNS_CHILD_HAS_OWN IDM_HAS_RAW_CLONE
-
 void idm_userns_child_main(void *shared);
 
 /* All of its code. */

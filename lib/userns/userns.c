@@ -28,6 +28,7 @@
 #include "lib/sys/capability.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/procfs.h"
+#include "lib/sys/raw-syscall.h"
 #include "lib/sys/reaped-diag.h"
 #include "lib/sys/refused.h"
 #include "lib/sys/seccomp-probe.h"
@@ -251,7 +252,7 @@ static int open_any_way(struct request *q)
 
 	if (r == -EACCES && idm_sys_prctl(PR_GET_DUMPABLE, 0, 0) == 1)
 		r = repeat_attempt(q, IDM_USERNS_CHILD_LIVE);
-	if (IDM_USERNS_CHILD_HAS_OWN && (r == -EACCES || (r == -EINVAL && q->not_started)))
+	if (IDM_RAW_HAS_ASSEMBLY && (r == -EACCES || (r == -EINVAL && q->not_started)))
 		return open_by_own_memory(q);
 	return r;
 }

@@ -250,7 +250,7 @@ long idm_child_start_assembler(struct idm_request *request)
 		return r;
 	raw(SYS_prctl, PR_SET_NAME, request->name);
 	/* The caller is its parent and reaps it. The kernel writes its number before it runs. */
-	r = raw(SYS_clone, CLONE_PARENT | CLONE_PARENT_SETTID, 0, &request->report.assembler);
+	r = idm_raw_fork(CLONE_PARENT | CLONE_PARENT_SETTID, &request->report.assembler);
 	if (r == 0) {
 		raw(SYS_close, sockets[0]);
 		run_assembler(request, sockets[1]);

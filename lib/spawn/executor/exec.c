@@ -156,10 +156,10 @@ long idm_child_set_filter(struct idm_request *request)
 /* Replaces offsets by pointers, in place. */
 static char **make_pointers(struct idm_request *request, uint32_t array)
 {
-	uint64_t *at = idm_request_array(request, array);
+	uintptr_t *at = idm_request_array(request, array);
 
-	for (uint64_t *p = at; *p; p++)
-		*p = (uint64_t)(uintptr_t)idm_request_at(request, (uint32_t)*p);
+	for (uintptr_t *p = at; *p; p++)
+		*p = (uintptr_t)idm_request_at(request, (uint32_t)*p);
 	return (char **)at;
 }
 

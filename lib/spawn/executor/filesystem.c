@@ -21,7 +21,7 @@ static void copy_kernel_message(struct idm_request *request, long fs)
 
 		if (text[n - 1] == '\n')
 			n--;
-		for (; from < n; from++)
+		for (; from < (uint32_t)n; from++)
 			request->report.message[to++] = text[from];
 		request->report.message[to] = '\0';
 	}
@@ -119,8 +119,8 @@ static int has_new_filesystem(struct idm_request *request)
  */
 long idm_child_make_filesystems_apart(struct idm_request *request, long *maker)
 {
-	const long args[5] = { CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD,
-			       (long)(maker_stack + sizeof(maker_stack)), 0, 0, 0 };
+	const long args[5] = IDM_CLONE_ARGS(CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD,
+					    maker_stack + sizeof(maker_stack), 0, 0);
 	long r;
 
 	*maker = 0;

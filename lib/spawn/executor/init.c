@@ -102,7 +102,7 @@ static long clone_program(struct idm_request *request, void (*start)(void *reque
 				       .set_tid = (uintptr_t)&number,
 				       .set_tid_size = 1 };
 	const long args3[5] = { (long)&numbered, sizeof(numbered) };
-	const long args[5] = { (long)(flags | SIGCHLD), (long)(program_stack + sizeof(program_stack)) };
+	const long args[5] = IDM_CLONE_ARGS(flags | SIGCHLD, program_stack + sizeof(program_stack), 0, 0);
 	long r = idm_raw_clone(SYS_clone3, args3, start, request);
 
 	return r < 0 ? idm_raw_clone(SYS_clone, args, start, request) : r;

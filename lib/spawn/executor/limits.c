@@ -2,7 +2,6 @@
 /* Part of the executor: limits of the child. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/keyctl.h>
 #include <linux/magic.h>
@@ -13,6 +12,17 @@
 #include <sys/statfs.h>
 
 #include "executor.h"
+#include "lib/sys/audit-arch.h"
+
+/* On 32-bit machines struct statfs of 64-bit offsets has a call of its own. */
+static long query_filesystem(long fd, struct statfs *fs)
+{
+#if defined(__i386__) || defined(__arm__)
+	return raw(SYS_fstatfs64, fd, sizeof(*fs), fs);
+#else
+	return raw(SYS_fstatfs, fd, fs);
+#endif
+}
 
 /* Prefers a procfs of the child's own, which is certain to be writable. */
 static long find_procfs(struct idm_request *request)
@@ -23,7 +33,7 @@ static long find_procfs(struct idm_request *request)
 
 	for (uint32_t i = 0; i < request->n_mounts; i++)
 		if (mounts[i].fstype && mounts[i].tree >= 0 &&
-		    raw(SYS_fstatfs, mounts[i].tree, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC)
+		    query_filesystem(mounts[i].tree, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC)
 			return raw(SYS_openat2, mounts[i].tree, ".", &how, sizeof(how));
 	return raw(SYS_openat2, AT_FDCWD, "/proc", &how, sizeof(how));
 }
@@ -49,7 +59,7 @@ long idm_child_limit_userns(struct idm_request *request)
 	raw(SYS_close, proc);
 	if (fd < 0)
 		return fd;
-	r = raw(SYS_fstatfs, fd, &fs);
+	r = query_filesystem(fd, &fs);
 	if (r == 0)
 		r = fs.f_type == PROC_SUPER_MAGIC ? raw(SYS_write, fd, "0", 1) : -EXDEV;
 	raw(SYS_close, fd);
@@ -72,19 +82,25 @@ long idm_child_new_keyring(struct idm_request *request)
 }
 
 /*
- * On all architectures the numbers of add_key, request_key and keyctl are adjacent. OTHER_ARCH: i386,
- * 32-bit ARM.
+ * On all architectures the numbers of add_key, request_key and keyctl are adjacent. OTHER_ARCH has the
+ * other word size. A program can use its calls, too, if the kernel has 64 bits.
  */
 #if defined(__x86_64__)
-#define ARCH AUDIT_ARCH_X86_64
 #define OTHER_ARCH AUDIT_ARCH_I386
 #define OTHER_ADD_KEY 286
+#elif defined(__i386__)
+#define OTHER_ARCH AUDIT_ARCH_X86_64
+#define OTHER_ADD_KEY 248
 #elif defined(__aarch64__)
-#define ARCH AUDIT_ARCH_AARCH64
 #define OTHER_ARCH AUDIT_ARCH_ARM
 #define OTHER_ADD_KEY 309
+#elif defined(__arm__)
+#define OTHER_ARCH AUDIT_ARCH_AARCH64
+#define OTHER_ADD_KEY 217
+#elif defined(__s390x__)
+#define OTHER_ARCH AUDIT_ARCH_S390
+#define OTHER_ADD_KEY 278
 #else
-#define ARCH AUDIT_ARCH_RISCV64
 #define OTHER_ARCH 0
 #define OTHER_ADD_KEY 0
 #endif
@@ -99,7 +115,7 @@ static long refuse_keyrings(void)
 {
 	static const struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 0, 4),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IDM_AUDIT_ARCH, 0, 4),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, ~X32),
 		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, SYS_add_key, 0, 6),

@@ -27,8 +27,8 @@ static struct idm_request *map_request(int32_t fd)
 	int32_t error = (int32_t)r;
 
 	if (idm_raw_map_failed(r)) {
-		raw(SYS_pwrite64, fd, &error, sizeof(error),
-		    __builtin_offsetof(struct idm_request, report.error));
+		idm_raw_pwrite(fd, &error, sizeof(error),
+			       __builtin_offsetof(struct idm_request, report.error));
 		idm_raw_exit(1);
 	}
 	return (struct idm_request *)r;

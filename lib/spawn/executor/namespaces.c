@@ -206,7 +206,7 @@ long idm_child_second(struct idm_request *request)
 		return r;
 	raw(SYS_prctl, PR_SET_NAME, request->name);
 	/* The kernel writes its number before it runs, and before this process can be killed. */
-	r = raw(SYS_clone, flags, 0, &request->report.pid);
+	r = idm_raw_fork(flags, &request->report.pid);
 	if (r < 0)
 		return r;
 	if (r == 0) {

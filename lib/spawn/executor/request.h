@@ -160,7 +160,7 @@ struct idm_request {
 
 	uint32_t cwd;
 	uint32_t paths, n_paths; /* offsets, to try in this order */
-	uint32_t argv, envp;	 /* arrays of uint64_t offsets, replaced by pointers in place */
+	uint32_t argv, envp;	 /* arrays of offsets with the size of pointers, which replace them in place */
 };
 
 #endif

@@ -215,8 +215,8 @@ static long write_request(const struct idm_request *request)
 	if (request->flags & IDM_REQUEST_IN_FILE)
 		return 0;
 	for (uint32_t done = 0; done < request->size; done += (uint32_t)r) {
-		r = raw(SYS_pwrite64, request->request_fd, (const char *)request + done,
-			request->size - done, done);
+		r = idm_raw_pwrite(request->request_fd, (const char *)request + done,
+				   request->size - done, done);
 		if (r <= 0)
 			return r < 0 ? r : -EIO;
 	}

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "lib/base/macros.h"
+#include "lib/sys/raw-syscall.h"
 #include "lib/userns/userns-child.h"
 #include "tests/integration/check/checks.h"
 #include "tests/integration/spawn/children.h"
@@ -204,7 +205,7 @@ static void refuse_the_end(void *unused)
 	refuse_call_where(SYS_pidfd_send_signal, 1, SIGKILL, EPERM);
 	for (int i = 0; i < 20; i++) {
 		end_late(IDM_USERNS_CHILD_LIVE);
-		if (IDM_USERNS_CHILD_HAS_OWN)
+		if (IDM_RAW_HAS_ASSEMBLY)
 			end_late(IDM_USERNS_CHILD_OWN);
 	}
 }

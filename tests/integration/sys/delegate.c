@@ -25,6 +25,7 @@
 
 #include "lib/base/macros.h"
 #include "lib/sys/delegate-request.h"
+#include "lib/sys/raw-syscall.h"
 #include "lib/sys/subprocess.h"
 #include "tests/lib/maps.h"
 #include "tests/lib/scratch.h"
@@ -85,7 +86,7 @@ static void assert_program(bool expected)
 {
 	assert_false(seen->failed);
 	assert_int_equal(strcmp(seen->comm, "idm-delegate\n") == 0,
-			 expected && IDM_DELEGATE_HAS_PROGRAM);
+			 expected && IDM_RAW_HAS_ASSEMBLY);
 }
 
 static void assert_created(int dirfd, const char *name, mode_t type)
@@ -453,7 +454,7 @@ static unsigned int count_descriptors(pid_t pid)
 
 static void need_program(void)
 {
-	if (!IDM_DELEGATE_HAS_PROGRAM)
+	if (!IDM_RAW_HAS_ASSEMBLY)
 		skip_test("not on this architecture");
 }
 

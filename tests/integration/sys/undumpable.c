@@ -24,6 +24,7 @@
 
 #include "lib/base/macros.h"
 #include "lib/sys/syscall.h"
+#include "lib/sys/raw-syscall.h"
 #include "lib/userns/userns-child.h"
 #include "tests/integration/mount/trees.h"
 
@@ -331,7 +332,7 @@ TEST_ANYWHERE(nothing_of_the_caller_is_in_the_child)
 	struct idm_userns_child child;
 
 	need_root();
-	if (!IDM_USERNS_CHILD_HAS_OWN)
+	if (!IDM_RAW_HAS_ASSEMBLY)
 		skip_test("not on this architecture");
 	assert_true(shared != MAP_FAILED);
 	memcpy(shared, secret, sizeof(secret));
@@ -354,7 +355,7 @@ TEST_ANYWHERE(whatever_the_caller_has_mapped)
 	bool is_sealed;
 
 	need_root();
-	if (!IDM_USERNS_CHILD_HAS_OWN)
+	if (!IDM_RAW_HAS_ASSEMBLY)
 		skip_test("not on this architecture");
 	assert_true(locked != MAP_FAILED && sealed != MAP_FAILED);
 	memcpy(locked, secret, sizeof(secret));
