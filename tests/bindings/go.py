@@ -99,6 +99,25 @@ def example_works(program, env):
         return (done.returncode, done.stdout, left) == (0, "100000\n", False)
 
 
+def build_as_distributions_do(env, root):
+    """Without modules, from /usr/share/gocode or its like: the import path is the place below src/."""
+    place = os.path.join(root, "gocode/src/example.org/idmount")
+    shutil.copytree(PACKAGE, place)
+    done = subprocess.run(["go", "build", "-o", os.path.join(root, "go/legacy"), "../../../../examples/box.go"],
+                          check=False, cwd=os.path.join(root, "gocode/src/example.org/idmount"),
+                          env={**env, "GO111MODULE": "off", "GOPATH": os.path.join(root, "gocode")}, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return done.returncode == 0, done.stdout
+
+
+def report_layout(number, env, root):
+    shutil.copytree(os.path.join(header.SOURCE, "examples"), os.path.join(root, "examples"))
+    works, output = build_as_distributions_do(env, root)
+    print("".join(f"# {line}\n" for line in output.splitlines()), end="")
+    print(f"{'ok' if works else 'not ok'} {number} - the example builds without modules, as in distributions")
+    return works
+
+
 def report_example(number, program, env):
     if os.getuid() != 0:
         print(f"ok {number} - the example mounts # SKIP requires root")
@@ -125,7 +144,8 @@ def main():
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         number = results(done.stdout) + 1
         failed += not report_example(number, example, env)
-        print(f"1..{number}", flush=True)
+        failed += not report_layout(number + 1, env, root)
+        print(f"1..{number + 1}", flush=True)
     return 1 if failed or done.returncode else 0
 
 
