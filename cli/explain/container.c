@@ -230,9 +230,9 @@ static int ask_engines(const char *id, struct found *found)
 static int check_container_pid(const char *id, const struct found *found)
 {
 	if (!found->engine) {
-		report_failure("--container: %s: none of podman, docker, runc, crun and ctr knows it",
-			       id);
-		return FAILED;
+		return report_failure(
+			"--container: %s: none of podman, docker, runc, crun and ctr knows it%s", id,
+			geteuid() == 0 ? "; without sudo, those of an ordinary user are asked" : "");
 	}
 	if (!found->pid || found->pid > INT32_MAX)
 		return report_failure("--container: %s: not running, says %s", id,

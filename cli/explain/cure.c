@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cure-text.h"
 #include "verdict.h"
@@ -265,6 +266,12 @@ static bool change_permission(const struct verdict *v, char *text, size_t size)
 		return add_bits(v, missing_bits(v), path, text, size);
 	write_bits(missing_bits(v), bits);
 	return write_cure(text, size, "chmod u+%s %s", bits, path);
+}
+
+bool cure_requires_root(const struct verdict *v)
+{
+	return geteuid() != 0 &&
+	       (v->result.rule != IDM_RULE_PERMISSION || refusing_inode(v)->uid != geteuid());
 }
 
 bool describe_cure(const struct verdict *v, char *text, size_t size)

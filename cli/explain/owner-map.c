@@ -66,7 +66,7 @@ static bool write_engine_option(const struct verdict *v, char *text, size_t size
 {
 	char map[96];
 
-	if (!write_engine_map(v, map, sizeof(map)))
+	if (!is_container_of_root(v->subject->pid) || !write_engine_map(v, map, sizeof(map)))
 		return false;
 	return (is_in_podman(v->subject) && write_volume(v, map, text, size)) ||
 	       write_annotation(v, map, text, size);

@@ -23,8 +23,7 @@ static int open_process_file(pid_t pid, const char *name)
 	return idm_sys_openat(AT_FDCWD, path, O_RDONLY, 0);
 }
 
-/* An ordinary user's podman cannot map. That user owns the container's user namespace. */
-static bool belongs_to_root(pid_t pid)
+bool is_container_of_root(pid_t pid)
 {
 	AUTO_CLOSE int userns = open_process_file(pid, "ns/user");
 	uid_t owner;
@@ -54,7 +53,7 @@ bool is_in_podman(const struct subject *s)
 {
 	char id[ID_LENGTH + 1];
 
-	return s->pid && belongs_to_root(s->pid) && (s->is_podmans || read_cgroup_id(s->pid, id));
+	return s->pid && is_container_of_root(s->pid) && (s->is_podmans || read_cgroup_id(s->pid, id));
 }
 
 /* In a template of Go. */

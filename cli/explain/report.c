@@ -53,8 +53,8 @@ void report_verdict(struct report *report, const struct verdict *v)
 {
 	if (report->as_json)
 		add_verdict(&report->json, v);
-	else
-		print_verdict(v);
+	else if (print_verdict(v))
+		report->requires_root |= cure_requires_root(v);
 }
 
 /* The IDs that the mount shows are those of any access, and of a symbolic link those of any file. */
@@ -108,6 +108,7 @@ static void report_unseen(struct report *report)
 void begin_path_report(struct report *report, const char *path)
 {
 	report->unseen = 0;
+	report->requires_root = false;
 	*report->layer = *report->to_own = '\0';
 	report->owners = (struct owners){ 0 };
 	report->has_process = false;
@@ -141,6 +142,8 @@ void end_path_report(struct report *report)
 	if (report->as_json)
 		add_last_members(report);
 	report_unseen(report);
+	if (report->requires_root)
+		print_line("  note     run the cures as root");
 	if (report->as_json)
 		json_close(&report->json);
 }

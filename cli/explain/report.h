@@ -16,6 +16,7 @@ struct report {
 	/* Of one path: */
 	bool has_process; /* its line is printed */
 	uint32_t unseen;
+	bool requires_root;	   /* a cure does */
 	char layer[PATH_MAX];	   /* JSON: the file in a layer of an overlay */
 	char to_own[VERDICT_TEXT]; /* JSON: of describe_owner_map() */
 	struct owners owners;	   /* JSON */
@@ -32,7 +33,7 @@ void report_verdict(struct report *report, const struct verdict *v);
 
 void print_process(const struct idm_explain_options *facts);
 void print_place(const struct verdict *v);
-void print_verdict(const struct verdict *v);
+bool print_verdict(const struct verdict *v); /* whether a cure is there */
 
 /* The number, or a word for an ID that has none. */
 const char *format_id(uint32_t id, char buf[16]);

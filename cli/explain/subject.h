@@ -52,6 +52,9 @@ int find_container(struct subject *s);
  * known.
  */
 bool is_in_podman(const struct subject *s);
+
+/* Whether root made the container's user namespace. Others get only maps of the IDs that it has. */
+bool is_container_of_root(pid_t pid);
 void find_podman_source(const struct subject *s, const char *destination, char *source, size_t size);
 
 /* Runs an engine, and writes what it prints. Returns 1, 0 for a failure, or -ETIMEDOUT. */

@@ -125,8 +125,11 @@ static void print_unknown_owner(const struct verdict *v)
 
 	print_line("           inside: owner unmapped, since %s",
 		   lost ? "the mount does not map it" : "the user namespace has no number for it");
-	if (describe_owner_map(v, text, sizeof(text)))
-		print_line("           to own it: %s", text);
+	if (!describe_owner_map(v, text, sizeof(text)))
+		return;
+	print_line("           to own it: %s", text);
+	if (strstr(text, "--annotation"))
+		print_line("           idmount obeys it as the runtime or as a hook of the engine");
 }
 
 /* As stat(2) shows it to the process, too. */
@@ -163,7 +166,7 @@ void print_place(const struct verdict *v)
 							   : "are those of the program");
 }
 
-void print_verdict(const struct verdict *v)
+bool print_verdict(const struct verdict *v)
 {
 	const char *word = access_word(v->facts.access, S_ISDIR(v->facts.inode->mode));
 	char text[VERDICT_TEXT];
@@ -171,11 +174,13 @@ void print_verdict(const struct verdict *v)
 	if (!v->result.errnum) {
 		if (v->place->is_last)
 			print_line("  %-8s allowed", word);
-		return;
+		return false;
 	}
 	describe_refusal(v, text, sizeof(text));
 	print_line("  %-8s %s, %s: %s", word, v->is_unknown ? "not known" : "refused",
 		   idm_errno_name(v->result.errnum), text);
-	if (describe_cure(v, text, sizeof(text)))
-		print_line("  cure     %s", text);
+	if (!describe_cure(v, text, sizeof(text)))
+		return false;
+	print_line("  cure     %s", text);
+	return true;
 }

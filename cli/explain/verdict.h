@@ -51,12 +51,16 @@ void describe_refusal(const struct verdict *v, char *text, size_t size);
  */
 bool describe_cure(const struct verdict *v, char *text, size_t size);
 
+/* Whether the command of describe_cure() requires another user than the caller: root, or the owner. */
+bool cure_requires_root(const struct verdict *v);
+
 /* Whether the owner has no number in the user namespace of the process. In the initial one each has. */
 bool lacks_inside_owner(const struct verdict *v);
 
 /*
  * Writes how the file gets the process as its owner, by a map of its mount: a command or, for a
- * container, an option of its engine. False: an ID is not known, or the kernel cannot map an overlay.
+ * container, an option of its engine. False: an ID is not known, the kernel cannot map an overlay, or
+ * the container is an ordinary user's.
  */
 bool describe_owner_map(const struct verdict *v, char *text, size_t size);
 

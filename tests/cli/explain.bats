@@ -92,6 +92,9 @@ cures()
 	mkdir src/private/deep
 	touch src/private/deep/file
 	run -1 explain_as 1000 --read /mnt/src/private/deep/file
+	[[ ${lines[-1]} == '  note     run the cures as root' ]]
+	run -1 idmount explain --user 1000:1000 --read /mnt/src/private/deep/file
+	[[ $output != *'as root'* ]]
 	[[ $output == *'search   refused, EACCES: the mode of others lacks x'* ]]
 	cures 1000 --read /mnt/src/private/deep/file cat /mnt/src/private/deep/file
 }
@@ -418,7 +421,7 @@ explain_container()
 	done
 	engine ctr 'exit 1'
 	run -1 explain_container web
-	same 'the error' 'idmount: explain: --container: web: none of podman, docker, runc, crun and ctr knows it' "$output"
+	same 'the error' 'idmount: explain: --container: web: none of podman, docker, runc, crun and ctr knows it; without sudo, those of an ordinary user are asked' "$output"
 	for name in podman docker; do
 		engine "$name" "[ \"\$*\" = 'container inspect --format {{.State.Pid}} web' ] && echo $number"
 		run -0 explain_container web

@@ -178,3 +178,28 @@ refused_with()
 	IMAGE=evil refused_with '' "${some[@]}"
 	[[ $stderr == *"$own"* || $stderr == *'Permission denied'* ]]
 }
+
+@test "idmount explain: a file of the host's root in joe's container" {
+	local program=/mnt/idmount
+
+	cp "$IDMOUNT" "$program"
+	chmod 755 "$program" joe/vol
+	podman_options=(--runtime crun)
+	touch joe/vol/roots
+	chmod 600 joe/vol/roots
+	box --detach --name explained -v /mnt/joe/vol:/vol -- sleep 1000
+	run -1 podman exec explained cat /vol/roots
+	run -1 as_joe "$program" explain --container explained --read /vol/roots
+	[[ $output == *'inside: owner unmapped, since the user namespace has no number for it'* ]]
+	[[ $output == *'read     refused, EACCES: the mode of others lacks r; capabilities do not count'* ]]
+	[[ ${lines[-1]} == '  note     run the cures as root' ]]
+	# Such a map is refused to joe.
+	[[ $output != *'to own it'* ]]
+	sh -c "$(sed -n 's/^  cure *//p' <<<"$output")"
+	podman exec explained cat /vol/roots
+	run -0 as_joe "$program" explain --container explained --read /vol/roots
+	# Root's podman does not know it.
+	run -1 --separate-stderr idmount explain --container explained --read /vol/roots
+	[[ $stderr == *'knows it; without sudo, those of an ordinary user are asked' ]]
+	podman kill explained
+}
