@@ -13,7 +13,8 @@ whether the target was met. See docs/performance.md. BUILD-DIR is one of meson's
 it, build-bench is made.
 
   --plot    draw pictures instead: the cost of a user namespace over resident memory, to docs/userns-cost.svg,
-            and 100 containers that start at once, to docs/storm.svg
+            100 containers that start at once, to docs/storm.svg, and the time of "chown -R" over the number of
+            files, to docs/chown.svg. IDM_BENCH_NOTE is a remark in the last one, as on a busy machine
   --doc     besides, write the tables and the machine into docs/performance.md, and draw these pictures
   --smoke   everything once or twice, to see that it works; the figures mean nothing
 OUT
@@ -57,13 +58,20 @@ build=$(realpath "$build")
 rows=$(mktemp) where=$(mktemp) instructions=$(mktemp)
 trap 'rm "$rows" "$where" "$instructions"' EXIT
 
+owners_files='100 1000 10000 100000 1000000'
+
 # That of the storm is drawn of the rows at hand.
 draw() {
   "$here/lib/picture.py" storm "$rows" "$source/docs/storm.svg"
   : >"$rows"
   "$build/bench/userns" 0 4 16 64 256 1024
   "$here/lib/picture.py" userns "$rows" "$source/docs/userns-cost.svg"
-  echo "docs/storm.svg and docs/userns-cost.svg are drawn"
+  : >"$rows"
+  for files in $owners_files; do
+    IDM_BENCH_FILES=$files "$here/cases/chown.sh" "$build"
+  done
+  "$here/lib/picture.py" chown "$rows" "$source/docs/chown.svg"
+  echo "docs/storm.svg, docs/userns-cost.svg and docs/chown.svg are drawn"
 }
 
 export IDM_BENCH_ROWS=$rows

@@ -4,8 +4,10 @@
 
   picture.py userns ROWS PICTURE      the cost of a user namespace over resident memory
   picture.py storm ROWS PICTURE       100 containers that start at once, and their mount events
+  picture.py chown ROWS PICTURE       other owners for many files, beside "chown -R", for README.md
 """
 import math
+import os
 import re
 import sys
 
@@ -196,8 +198,63 @@ def draw_storm(rows):
     return picture(bottom + 56, lines)
 
 
+# ---- chown ----
+
+OWNERS_LABELS = {"idmount": ("#0b6e4f", "mount, look, unmount"), "chown -R": ("#c0392b", "chown -R, and back")}
+OWNERS_RIGHT = 250
+
+
+def owners_curves(rows):
+    """For each way: [(files, microseconds)]."""
+    found = {name: [] for name in OWNERS_LABELS}
+    for r in rows:
+        files = re.fullmatch(r"seeing (\d+) files under other IDs", r["question"])
+        if files and r["yardstick"]:
+            found["idmount"].append((int(files.group(1)), float(r["idmount"].split()[0])))
+            found["chown -R"].append((int(files.group(1)), float(r["yardstick"])))
+    return {name: sorted(points) for name, points in found.items()}
+
+
+def owners_grid(at, powers, decades, note):
+    left, bottom = at(10 ** decades[0], 10 ** powers[0])
+    right, top = at(10 ** decades[-1], 10 ** powers[-1])
+    lines = [f'<line x1="{left:.1f}" y1="{at(1, 10**p)[1]:.1f}" x2="{right:.1f}" y2="{at(1, 10**p)[1]:.1f}" stroke="#ddd"/>' for p in powers]
+    lines += [text(left - 8, at(1, 10**p)[1] + 4, time_label(10.0**p), "end") for p in powers]
+    lines += [text(at(10**d, 10 ** powers[0])[0], bottom + 20, f"{10**d:,}") for d in decades]
+    lines.append(text((left + right) / 2, bottom + 40, "files"))
+    lines.append(text(20, 26, "Other owners for a directory, both scales logarithmic", "start", ' font-weight="bold"'))
+    return [*lines, text(20, top - 14, note, "start", ' fill="#666"')] if note else lines
+
+
+def draw_owners(rows):
+    """IDM_BENCH_NOTE says what a reader has to know about the machine."""
+    found = owners_curves(rows)
+    values = [us for points in found.values() for _, us in points]
+    if not values:
+        sys.exit("there are no rows to draw: see bench/cases/chown.sh")
+    powers = range(math.floor(math.log10(min(values))), math.ceil(math.log10(max(values))) + 1)
+    sizes = [math.log10(files) for files, _ in found["idmount"]]
+    decades = range(math.floor(min(sizes)), math.ceil(max(sizes)) + 1)
+
+    def at(files, us):
+        x = (math.log10(files) - decades[0]) / max(decades[-1] - decades[0], 1)
+        y = (math.log10(us) - powers[0]) / max(powers[-1] - powers[0], 1)
+        return LEFT + x * (WIDTH - LEFT - OWNERS_RIGHT), HEIGHT - BOTTOM - y * (HEIGHT - TOP - BOTTOM - 20)
+
+    lines = owners_grid(at, powers, decades, os.environ.get("IDM_BENCH_NOTE"))
+    for name, points in found.items():
+        colour, label = OWNERS_LABELS[name]
+        path = " ".join("{:.1f},{:.1f}".format(*at(*p)) for p in points)
+        lines.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        lines += ['<circle cx="{:.1f}" cy="{:.1f}" r="3" fill="{}"/>'.format(*at(*p), colour) for p in points]
+        x, y = at(*points[-1])
+        words = f"{label}: {time_label(float(f'{points[-1][1]:.2g}'))}"
+        lines.append(text(x + 12, y + 4, words, "start", f' fill="{colour}"'))
+    return picture(HEIGHT, lines)
+
+
 def main(arguments):
-    drawings = {"userns": draw_userns, "storm": draw_storm}
+    drawings = {"userns": draw_userns, "storm": draw_storm, "chown": draw_owners}
     if len(arguments) != 3 or arguments[0] not in drawings:
         sys.exit(__doc__)
     drawing = drawings[arguments[0]](read_rows(arguments[1]))

@@ -231,6 +231,19 @@ write_rows()
 		"$(grep -o '[0-9]* mount events' "$BATS_TEST_TMPDIR/picture.svg")"
 }
 
+@test "the picture of chown has a dot for each way and number of files" {
+	local files
+
+	for files in 100 1000; do
+		printf 'commands\tseeing %s files under other IDs\t3000 us\tchown -R\t%s000\t1\t1-2\t>= 1\t\tmet\n' "$files" "$files"
+	done >"$IDM_BENCH_ROWS"
+	IDM_BENCH_NOTE='a remark' quietly "$ROOT/bench/lib/picture.py" chown "$IDM_BENCH_ROWS" "$BATS_TEST_TMPDIR/picture.svg"
+	same 'dots' 4 "$(grep -c '<circle' "$BATS_TEST_TMPDIR/picture.svg")"
+	same 'labels' $'chown -R, and back: 1 s\nmount, look, unmount: 3 ms' \
+		"$(grep -oE '(chown -R|mount), [^<]*' "$BATS_TEST_TMPDIR/picture.svg" | sort)"
+	grep -q 'a remark' "$BATS_TEST_TMPDIR/picture.svg"
+}
+
 # write_output KERNEL RATIO RATIO STATUS: what a machine said of one benchmark.
 write_output()
 {

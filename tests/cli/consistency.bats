@@ -404,3 +404,24 @@ fish_offers()
 	printf '%s\n' '`lib/base/error.c`, `lib/map.c`, sys/no.h, [x](gone.md#y) tests/json-*.c;' '/etc/x/y.c build-gcc/tests/test-x' >"$text"
 	same 'noticed' "$text: gone.md"$'\n'"$text: lib/map.c"$'\n'"$text: sys/no.h"$'\n'"$text: tests/json-*.c" "$(missing_paths "$text")"
 }
+
+# Debian's python3 is there wherever meson is.
+@test "README: the pictures are those of this tree, and what is copied fits 80 columns" {
+	local file
+
+	"$ROOT/docs/pictures/map.py" "$IDMOUNT" | diff "$ROOT/docs/map.svg" -
+	same 'the recorded commands' "$(sed -n 's/^show /$ /p' "$ROOT/demo.sh")" \
+		"$(sed -n 's/.*class="typed"[^>]*>\([^<]*\)<.*/\1/p' "$ROOT/docs/demo.svg")"
+	for file in $(grep -o 'docs/[a-z-]*\.svg' "$ROOT/README.md"); do
+		python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.argv[1])' "$ROOT/$file"
+	done
+	same 'long lines' '' "$(awk '/^```/ { block = !block; next } block && length($0) > 80' "$ROOT/README.md")"
+}
+
+@test "a picture of what a command prints, and no picture of one that fails" {
+	run -0 --separate-stderr "$ROOT/docs/pictures/demo.py" sh -c 'echo "$ echo <one>"; echo "<one>"'
+	[[ $output == *'class="typed" xml:space="preserve">$ echo &lt;one&gt;</text>'* ]]
+	run -1 --separate-stderr "$ROOT/docs/pictures/demo.py" sh -c 'echo one; exit 3'
+	same 'standard output' '' "$output"
+	[[ $stderr == *'sh: exit status 3' ]]
+}
