@@ -30,33 +30,46 @@ static bool fill_in_mounter(struct mounter *mounter, int userns_fd)
 	       idm_map_to_seen(mounter->userns_map, IDM_GID, 0, &mounter->gid) == 0;
 }
 
-static void add_owners_of(int userns_fd, struct mounters *mounters)
+static void replace_by_parent_of(int *userns_fd)
+{
+	int parent = idm_sys_ioctl(*userns_fd, IDM_NS_GET_PARENT, NULL);
+
+	close(*userns_fd);
+	*userns_fd = parent;
+}
+
+/* Closes the descriptor. Returns false if one of them is not visible. */
+static bool add_mounters_from(int userns_fd, struct mounters *mounters)
 {
 	AUTO_CLOSE int ns = userns_fd;
 
-	while (ns >= 0 && !idm_is_initial_userns(ns) && mounters->n < MOUNTERS_MOST) {
+	while (ns >= 0 && !idm_is_initial_userns(ns)) {
 		struct mounter *mounter = &mounters->list[mounters->n];
-		int parent = idm_sys_ioctl(ns, IDM_NS_GET_PARENT, NULL);
 
-		if (fill_in_mounter(mounter, ns))
-			mounters->n++;
-		else
-			idm_map_free(mounter->userns_map);
-		close(ns);
-		ns = parent;
+		if (mounters->n == MOUNTERS_MOST)
+			return false;
+		mounters->n++;
+		if (!fill_in_mounter(mounter, ns))
+			return false;
+		replace_by_parent_of(&ns);
 	}
+	return ns >= 0;
 }
 
+/* Root of the initial one can set the option, too. */
 void find_mounters(pid_t pid, bool userxattr, struct mounters *mounters)
 {
+	bool is_known = idm_in_initial_userns();
+
 	*mounters = (struct mounters){ 0 };
-	if (!idm_in_initial_userns())
+	if (is_known && userxattr)
+		is_known = add_mounters_from(open_mount_ns_owner_of(pid), mounters);
+	if (is_known && !mounters->n)
+		mounters->n = 1;
+	if (is_known)
 		return;
-	if (userxattr)
-		add_owners_of(open_mount_ns_owner_of(pid), mounters);
-	/* Root of the initial one can set the option, too. */
-	if (!mounters->n)
-		mounters->list[mounters->n++] = (struct mounter){ NULL, 0, 0 };
+	free_mounters(mounters);
+	mounters->n = 0;
 }
 
 void free_mounters(struct mounters *mounters)

@@ -21,8 +21,8 @@ struct mounters {
 /*
  * The kernel does not report who mounted an overlay. With `userxattr` it was root of a user namespace:
  * of the one that owns the mount namespace of process `pid` (0: the caller), or of one above. Else it
- * was root of the initial one, which a caller in another one does not know. Call free_mounters()
- * afterwards.
+ * was root of the initial one. The mounters are not known to a caller in another user namespace, and to
+ * one that may not read the maps. Call free_mounters() afterwards.
  */
 void find_mounters(pid_t pid, bool userxattr, struct mounters *mounters);
 void free_mounters(struct mounters *mounters);
