@@ -90,6 +90,16 @@ static void print_mount(const struct idm_explain_info *place)
 	free(map);
 }
 
+/* Without a line, it is the initial one, or a note says that it is not visible. */
+static void print_fs_userns(const struct idm_explain_options *facts)
+{
+	char *map = facts->fs_map ? format_map(facts->fs_map, "") : NULL;
+
+	if (map)
+		print_line("           filesystem of the user namespace: %s", map);
+	free(map);
+}
+
 static void print_layer_file(const struct layer_file *file)
 {
 	char *map = format_map(file->map, file->map_unseen ? "not visible" : "none");
@@ -158,8 +168,13 @@ void print_place(const struct verdict *v)
 	print_inode("file", v->path, v->facts.inode);
 	print_acl(v->facts.inode);
 	print_mount(v->place);
+	print_fs_userns(v->place->facts);
 	print_layer(v);
 	print_seen(v);
+	if (v->place->file_capabilities)
+		print_line("           file capabilities %llx, for root ID %u",
+			   (unsigned long long)v->place->file_capabilities,
+			   v->place->file_capabilities_root);
 	if (v->place->file_capabilities || v->facts.inode->mode & S_ISUID)
 		print_line("           its capabilities or set-user-ID bit %s",
 			   v->facts.attr & IDM_ATTR_NOSUID ? "do nothing: the mount has nosuid"

@@ -127,6 +127,15 @@ static void append_ids(const struct verdict *v, const char *nouns[2], uint32_t u
 		append(text, size, " %u", gid);
 }
 
+/* Without a map, only the user namespace of the filesystem can lack the ID. */
+static const char *new_id_text(const struct verdict *v)
+{
+	if (v->result.rule == IDM_RULE_UNKNOWN_NEW_ID)
+		return "the user namespace of the process does not have";
+	return v->facts.mount_map ? "the mount maps no ID on disk to"
+				  : "the user namespace that mounted the filesystem does not have";
+}
+
 static void append_unmapped(const struct verdict *v, char *text, size_t size)
 {
 	const char *owners[] = { "the owner", "the group" }, *news[] = { "user", "group" };
@@ -140,10 +149,7 @@ static void append_unmapped(const struct verdict *v, char *text, size_t size)
 		append_ids(v, owners, inode->uid, inode->gid, text, size);
 		return;
 	}
-	append(text, size, "%s",
-	       v->result.rule == IDM_RULE_UNMAPPED_NEW_ID
-		       ? "the mount maps no ID on disk to"
-		       : "the user namespace of the process does not have");
+	append(text, size, "%s", new_id_text(v));
 	append_ids(v, news, creates ? facts->fsuid : facts->new_uid,
 		   creates ? facts->fsgid : facts->new_gid, text, size);
 }

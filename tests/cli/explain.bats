@@ -158,6 +158,7 @@ cures()
 	mount -o remount,bind,noexec,nosuid dst
 	setcap cap_net_raw+p src/program
 	run -0 explain_as 1000 /mnt/dst/program
+	[[ $output == *'file capabilities 2000, for root ID 0'* ]]
 	[[ $output == *'do nothing: the mount has nosuid'* ]]
 	cures 1000 --exec /mnt/dst/program /mnt/dst/program
 }
@@ -964,4 +965,24 @@ times()
 	idmount explain --owners --read --write --exec --chmod --chown 5:5 /mnt/strict/low || :
 	idmount explain --read --write --exec --unlink --chmod --chown 5:5 /mnt/strict/low/deep/file /mnt/over/deep/file || :
 	same 'the times' "$before" "$(times)"
+}
+
+@test "a filesystem of a user namespace: root of the host cannot create a file as an ID that it lacks" {
+	local member
+
+	start_container
+	inside mount -t tmpfs -o mode=777 none /mnt/dst
+	background nsenter --target "$pid" --mount sleep 1000
+	member=${background[-1]}
+	until [[ $(cat "/proc/$member/comm") == sleep ]]; do
+		sleep 0.1
+	done
+	run -1 env LC_ALL=C nsenter --target "$pid" --mount touch /mnt/dst/new
+	[[ $output == *'Value too large for defined data type' ]]
+	run -1 idmount explain --pid "$member" --create /mnt/dst
+	[[ $output == *'filesystem of the user namespace: 0:100000:1000'* ]]
+	[[ $output == *'create   refused, EOVERFLOW: the user namespace that mounted the filesystem does not have user 0 and group 0'* ]]
+	inside touch /mnt/dst/new
+	run -0 idmount explain --pid "$pid" --user 0:0 --create /mnt/dst
+	run -0 idmount explain --pid "$member" --user 100000:100000 --create /mnt/dst
 }
