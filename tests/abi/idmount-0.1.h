@@ -444,7 +444,7 @@ int idm_map_add_subid(struct idm_map *map, const char *owner, struct idm_error *
  * namespace is added as seen from its parent. A namespace without a map adds nothing.
  *
  * @map: the map to add to
- * @userns_fd: the user namespace, which a short-lived child joins
+ * @userns_fd: the user namespace, which a short-lived child joins before Linux 7.0
  * @err: may be NULL
  *
  * Returns: 0
@@ -683,6 +683,7 @@ ssize_t idm_map_print(const struct idm_map *map, enum idm_format format, unsigne
  *   -ENOENT: /proc is not a procfs that shows the caller, and the caller may not create one
  *   -EXDEV: another mount covers a part of the child's /proc directory
  *   -EINVAL, -ENOSYS: the kernel has no user namespaces, or hides them
+ *   -ENOSYS: a seccomp filter refuses waitid(2), whatever errno it has for that
  *   -EOPNOTSUPP: IDM_USERNS_OWN_MEMORY on an architecture other than x86, ARM, ppc64el, riscv64 and s390x
  *   -ENOMEM: out of memory
  * Requires: in the caller's user namespace CAP_SETUID and CAP_SETGID, and CAP_SETFCAP if ID 0 is in the seen
