@@ -154,55 +154,6 @@ TEST_ANYWHERE(no_handler_runs_in_it)
 
 /* ---- the memory ---- */
 
-/* The lines of /proc/self/maps for an address, and for the mapping below. */
-struct two_mappings {
-	char below[128], at[128];
-};
-
-static bool contains(const char *line, uintptr_t address)
-{
-	unsigned long begin = 0, end = 0;
-
-	sscanf(line, "%lx-%lx", &begin, &end);
-	return address >= begin && address < end;
-}
-
-/* What the child's own stack is, and what is below it. */
-static int find_stack(void *data)
-{
-	static char text[1 << 17];
-	struct two_mappings *found = data;
-	int fd = idm_sys_openat(AT_FDCWD, "/proc/self/maps", O_RDONLY, 0);
-	ssize_t n, length = 0;
-
-	while ((n = idm_sys_read(fd, text + length, sizeof(text) - 1 - (size_t)length)) > 0)
-		length += n;
-	close(fd);
-	text[length] = '\0';
-	for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
-		*end = '\0';
-		snprintf(found->at, sizeof(found->at), "%.127s", line);
-		if (contains(line, (uintptr_t)&length))
-			return 0;
-		memcpy(found->below, found->at, sizeof(found->below));
-	}
-	return -ENOENT;
-}
-
-TEST_ANYWHERE(a_guard_is_below_its_stack)
-{
-	struct two_mappings found = { "", "" };
-	unsigned long begin, guard_begin, guard_end;
-	char access[8];
-
-	assert_int_equal(RUN_IT(find_stack, found), 0);
-	assert_int_equal(sscanf(found.at, "%lx-", &begin), 1);
-	assert_int_equal(sscanf(found.below, "%lx-%lx %7s", &guard_begin, &guard_end, access), 3);
-	assert_string_equal(access, "---p");
-	assert_int_equal(guard_end, begin);
-	assert_true(guard_end - guard_begin >= 65536);
-}
-
 static int do_nothing(void *data)
 {
 	return *(int *)data;
