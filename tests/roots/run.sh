@@ -48,7 +48,7 @@ packaging_packages=(
 )
 # The parts in which releases differ: the compiler, libc, mount(8), and the engines.
 chosen_tests=(
-  unit: features tree filesystems overlay list umount subid child
+  unit: features tree filesystems overlay list umount child
   map mount helper
   cases containerd containerd-config cri docs podman rootless-images rootless-volumes
 )
@@ -105,7 +105,9 @@ build_and_test='
   for name; do
     shift
     case $name in
-      *:) set -- "$@" $(meson test -C /build --no-rebuild --list --suite "${name%:}" | sed -n "s,.* / ,,p") ;;
+      *:) list=$(meson test -C /build --no-rebuild --list --suite "${name%:}" | sed -n "s,.* / ,,p; s,.* - idmount:,,p")
+        [ -n "$list" ] || { echo "the suite $name has no tests" >&2 && exit 1; }
+        set -- "$@" $list ;;
       *) set -- "$@" "$name" ;;
     esac
   done
@@ -119,6 +121,8 @@ add_packages_of_suite() {
     # tests/meson.build says why not in Debian 12.
     trixie | sid) packages+=(docker.io docker-cli) && chosen_tests+=(docker kube-play) ;;
   esac
+  # libsubid 4.20 in sid rejects ranges past the last ID by itself, and two of these tests expect idmount's own error.
+  [ "$suite" = sid ] || chosen_tests+=(subid)
   [ "$suite" != sid ] || { packages+=(golang-go golang-k8s-apiserver-dev) && chosen_tests+=(admission); }
 }
 
