@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 
 #include "cli/common/report.h"
 #include "cli/run/run.h"
@@ -32,6 +33,8 @@ STUB(idm_umount, target, int dirfd, const char *target, unsigned int flags)
 STUB(idm_overlay_open, NULL, const struct idm_overlay_options *overlay)
 STUB(idm_plan_apply, target, const struct idm_plan *plan, int dirfd, const char *target,
      const struct idm_plan_apply_options *options)
+STUB(idm_plan_open, NULL, const struct idm_plan *plan, const struct idm_plan_apply_options *options)
+STUB(idm_map_parse_owner, source, struct idm_map *map, const char *text, const char *source)
 STUB(idm_plan_undo, journal, const char *journal, unsigned int flags)
 STUB(idm_list, NULL, unsigned int flags, int (*each)(const struct idm_mount_info *, void *), void *data)
 STUB(idm_list_path, path, int dirfd, const char *path, unsigned int flags,
@@ -62,6 +65,8 @@ int __wrap_setns(int fd, int type);
 int __wrap_unshare(int flags);
 int __wrap_mount(const char *source, const char *target, const char *type, unsigned long flags,
 		 const void *options);
+FILE *__wrap_popen(const char *command, const char *type);
+int __wrap_start_program_to(const char *const argv[], int out, pid_t *pid);
 
 int __wrap_idm_features(unsigned int flags,
 			int (*each)(const struct idm_feature_info *feature, void *data), void *data,
@@ -135,4 +140,15 @@ int __wrap_mount(const char *source, const char *target, const char *type, unsig
 {
 	errno = EPERM;
 	return -1;
+}
+
+FILE *__wrap_popen(const char *command, const char *type)
+{
+	errno = EPERM;
+	return NULL;
+}
+
+int __wrap_start_program_to(const char *const argv[], int out, pid_t *pid)
+{
+	return -EPERM;
 }
