@@ -2,7 +2,6 @@
 /* Maps whose disk column names the owner of a source. */
 #include <errno.h>
 
-#include "lib/base/cancel.h"
 #include "lib/base/error.h"
 #include "lib/sys/capability.h"
 #include "lib/sys/fail-errno.h"
@@ -40,7 +39,6 @@ static int find_source_owner(const char *path, struct idm_ids *owner, struct idm
 
 int idm_map_parse_owner(struct idm_map *map, const char *text, const char *source, struct idm_error *err)
 {
-	HOLD_CANCEL;
 	struct idm_ids owner;
 	int r = find_source_owner(source, &owner, err);
 
