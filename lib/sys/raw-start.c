@@ -20,6 +20,17 @@ void *memcpy(void *to, const void *from, unsigned long n)
 	return to;
 }
 
+#if defined(__arm__)
+/* ARM divides by a function of libgcc. For a division by 0, of which there is none here, that calls raise(3). */
+int raise(int signal);
+
+int raise(int signal)
+{
+	(void)signal;
+	idm_raw_exit(1);
+}
+#endif
+
 /* The kernel leaves argc and argv on the stack, and no return address. */
 #if defined(__x86_64__)
 __asm__(".globl _start\n_start:\n\t"
