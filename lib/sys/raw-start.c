@@ -21,7 +21,7 @@ void *memcpy(void *to, const void *from, unsigned long n)
 }
 
 #if defined(__arm__)
-/* ARM divides by a function of libgcc. For a division by 0, of which there is none here, that calls raise(3). */
+/* ARM divides by a function of libgcc. That calls raise(3) for a division by 0, and no code here divides by 0. */
 int raise(int signal);
 
 int raise(int signal)

@@ -67,7 +67,7 @@ table_words()
 
 help_words()
 {
-	idmount help mount | awk '/^  -o/ { on = 1; sub(/.*OPTIONS/, "") } /^  -R/ { on = 0 } on' | tr -cs 'a-z' '\n' |
+	idmount help mount | awk '/^  -o/ { on = 1; sub(/.*OPTIONS/, "") } /^  -t/ { on = 0 } on' | tr -cs 'a-z' '\n' |
 		grep -vE '^(|their|opposites|and|one|of|separated|by|commas)$' | sort
 }
 
