@@ -53,12 +53,22 @@ hardened() {
   done
 }
 
+# Types of the package for programs of others, and no cache of a foreign interpreter.
+python_package() {
+  local files
+
+  files=$(dpkg-deb -c /build/result/python3-idmount_*.deb) &&
+    grep -q ' ./usr/lib/python3/dist-packages/idmount/py.typed$' <<<"$files" &&
+    ! grep __pycache__ <<<"$files" &&
+    dpkg-deb -f /build/result/python3-idmount_*.deb Depends | grep -F "libidmount0 (>= $version)"
+}
+
 # The root has no network: the packages are the local ones, and what they depend on is installed.
 test_installed() {
   : >/etc/apt/sources.list
   # The mount namespace of the root is as good as a machine.
   autopkgtest --ignore-restrictions=isolation-machine --no-built-binaries \
-    /build/result/idmount_*.deb /build/result/libidmount{0,-dev}_*.deb /build/result/idmount_*.dsc -- null
+    /build/result/idmount_*.deb /build/result/libidmount{0,-dev}_*.deb /build/result/python3-idmount_*.deb /build/result/idmount_*.dsc -- null
 }
 
 # Fedora's macros that Debian lacks.
@@ -68,6 +78,7 @@ rpm_macros=(
   --define 'meson_install DESTDIR=%{buildroot} meson install -C build --no-rebuild'
   --define '_unitdir /usr/lib/systemd/system'
   --define '_libdir /usr/lib64'
+  --define 'python3_sitelib /usr/lib/python3/dist-packages'
   --define 'systemd_post() %{nil}'
   --define 'systemd_preun() %{nil}'
   --define 'systemd_postun_with_restart() %{nil}'
@@ -87,7 +98,8 @@ rpm_contains() {
 
   found=$(rpm -qlp /tmp/rpm/RPMS/*/"idmount-$version"*.rpm) &&
     grep -x /usr/bin/idmount <<<"$found" && grep -x /usr/sbin/mount.idmap <<<"$found" &&
-    grep -x /usr/lib/systemd/system/idmountd.socket <<<"$found" && grep -x /usr/lib/systemd/system/idmount@.service <<<"$found"
+    grep -x /usr/lib/systemd/system/idmountd.socket <<<"$found" && grep -x /usr/lib/systemd/system/idmount@.service <<<"$found" &&
+    rpm -qlp /tmp/rpm/RPMS/*/python3-idmount*.rpm | grep -x /usr/lib/python3/dist-packages/idmount/py.typed
 }
 
 lint_rpm() {
@@ -98,7 +110,7 @@ lint_rpm() {
 check_apkbuild() {
   sh -n /source/packaging/alpine/APKBUILD &&
     sh -euc '. /source/packaging/alpine/APKBUILD && [ "$pkgname $license" = "idmount MIT" ] &&
-      for name in build package libs; do command -v "$name" || exit; done'
+      for name in build package libs py3; do command -v "$name" || exit; done'
 }
 
 check 'all packages have the version of meson.build' same_versions
@@ -107,6 +119,7 @@ check 'they build with another path, time, umask, language and number of jobs' b
   check 'the packages of both builds are equal byte for byte' same_packages
 check 'lintian finds no error and no warning' lint
 check 'programs are hardened' hardened
+check 'the package for Python has types, and needs the library' python_package
 check 'the tests of the packages pass with autopkgtest' test_installed
 check 'the specification of rpm can be parsed' rpmspec "${rpm_macros[@]}" -P /source/packaging/rpm/idmount.spec
 check 'rpmlint finds no error' lint_rpm

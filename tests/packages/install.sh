@@ -17,8 +17,9 @@ files() {
 install_packages() {
   local deb packages=()
 
+  # Python is not here. The tests of the packages use that one.
   for deb in /build/result/*.deb; do
-    [[ $deb == *-dbgsym_* ]] || packages+=("$deb")
+    [[ $deb == *-dbgsym_* || $deb == */python3-* ]] || packages+=("$deb")
   done
   [ ${#packages[@]} = 3 ] && dpkg -i "${packages[@]}"
 }

@@ -44,7 +44,7 @@ packages=(
 )
 # To build packages of Debian and of others, and to check them.
 packaging_packages=(
-  autopkgtest build-essential debhelper libsubid-dev lintian man-db meson pkg-config rpm rpmlint scdoc
+  autopkgtest build-essential debhelper dh-python libsubid-dev lintian man-db meson pkg-config python3 rpm rpmlint scdoc
 )
 # The parts in which releases differ: the compiler, libc, mount(8), and the engines.
 chosen_tests=(
