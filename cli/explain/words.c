@@ -253,6 +253,8 @@ const char *unseen_text(uint32_t bit)
 		return "some IDs of the process are not visible from this user namespace";
 	case IDM_UNSEEN_ROOT:
 		return "the root directory of the process is not visible: the path is that of the caller";
+	case IDM_UNSEEN_LSM:
+		return "a security module (AppArmor, SELinux or Smack) also decides";
 	default:
 		return "another fact is not visible, which this command does not know";
 	}

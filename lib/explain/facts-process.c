@@ -212,13 +212,23 @@ static int open_places(struct idm_process_facts *process, int directory, struct 
 	return open_own_places(process, err);
 }
 
+/* ---- the security module ---- */
+
+static void note_confinement(struct idm_process_facts *process, int label_fd)
+{
+	if (idm_is_confined(label_fd))
+		process->unseen |= IDM_UNSEEN_LSM;
+}
+
 /* ---- all of it ---- */
 
 static int collect_self(struct idm_process_facts *process, struct idm_error *err)
 {
 	AUTO_CLOSE int status = idm_procfs_open_self("status", step, err);
+	AUTO_CLOSE int label = idm_procfs_open_self("attr/current", step, NULL);
 	int r = status < 0 ? status : read_credentials(process, status, err);
 
+	note_confinement(process, label);
 	if (r == 0)
 		r = collect_own_userns(process, err);
 	return r < 0 ? r : open_own_places(process, err);
@@ -228,8 +238,10 @@ static int collect_from(struct idm_process_facts *process, int directory, pid_t 
 			struct idm_error *err)
 {
 	AUTO_CLOSE int status = idm_procfs_openat(directory, "status", O_RDONLY);
+	AUTO_CLOSE int label = idm_procfs_openat(directory, "attr/current", O_RDONLY);
 	int r = read_credentials(process, status, err);
 
+	note_confinement(process, label);
 	if (r == 0)
 		r = collect_userns(process, directory, pid, err);
 	return r < 0 ? r : open_places(process, directory, err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The collectors of facts: facts-process.c, facts-mount.c, facts-fs-userns.c, facts-inode.c and
- * facts-acl.c. facts-way.c walks to the path, and explain-path.c hands the facts of each place to the
+ * The collectors of facts: facts-process.c, facts-lsm.c, facts-mount.c, facts-fs-userns.c,
+ * facts-inode.c and facts-acl.c. facts-way.c walks to the path, and explain-path.c hands the facts of each place to the
  * caller. They change nothing: files are opened with O_PATH only.
  */
 #ifndef IDM_EXPLAIN_FACTS_H
@@ -38,6 +38,11 @@ void idm_release_process(struct idm_process_facts *process);
 
 /* The IDs of the caller's user namespace, each for itself. The caller frees *map whatever came back. */
 int idm_collect_own_ids(struct idm_map **map, struct idm_error *err);
+
+/* ---- facts-lsm.c ---- */
+
+/* `label_fd` is attr/current of the process in /proc, or negative: it cannot be opened. */
+bool idm_is_confined(int label_fd);
 
 /* ---- facts-mount.c ---- */
 
