@@ -32,8 +32,8 @@ readme_line() { # BEGINNING
 install_as_readme() {
   local line
 
-  line=$(readme_line 'meson setup build && ') || return
-  eval "${line/meson setup build/meson setup build -Dtests=false}"
+  line=$(readme_line 'meson setup build && ') && eval "${line/meson setup build/meson setup build -Dtests=false}" &&
+    line=$(readme_line 'sudo meson install -C build') && eval "$line"
 }
 
 files() {
