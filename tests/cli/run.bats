@@ -341,7 +341,9 @@ speaks()
 
 	for signal in TERM INT HUP QUIT USR1 USR2; do
 		: >output # its output begins here
-		"$IDMOUNT" run --rootfs root -m 0:100000:65536 -- sh -c "trap 'echo got $signal; exit 3' $signal; echo ready; while :; do sleep 0.1; done" >output 3>&- &
+		# A shell cannot trap what was ignored when it started, as below nohup(1).
+		env --default-signal "$IDMOUNT" run --rootfs root -m 0:100000:65536 -- \
+			sh -c "trap 'echo got $signal; exit 3' $signal; echo ready; while :; do sleep 0.1; done" >output 3>&- &
 		until grep -q ready output; do sleep 0.05; done
 		kill -"$signal" $!
 		status=0
@@ -562,7 +564,8 @@ ends()
 	for signal in {1..64}; do
 		case $signal in 9 | 17 | 19 | 20 | 21 | 22 | 32 | 33) continue ;; esac # KILL CHLD STOP TSTP TTIN TTOU, libc
 		: >"output$signal"
-		"$IDMOUNT" run --rootfs root -m 0:100000:65536 -- sh -c "trap 'echo got $signal; exit 3' $signal; echo ready; while :; do sleep 0.1; done" >"output$signal" 2>&1 3>&- &
+		env --default-signal "$IDMOUNT" run --rootfs root -m 0:100000:65536 -- \
+			sh -c "trap 'echo got $signal; exit 3' $signal; echo ready; while :; do sleep 0.1; done" >"output$signal" 2>&1 3>&- &
 		signals+=("$signal")
 		pids+=($!)
 	done
