@@ -282,7 +282,7 @@ int find_container(struct subject *s)
 	status = ask_engines(id, &found);
 	if (status == DONE)
 		status = check_container_pid(id, &found);
-	if (status == DONE)
+	if (status == DONE && found.engine)
 		status = open_container_process(id, &found, &s->container_pidfd);
 	s->pid = (pid_t)found.pid;
 	s->is_podmans = found.engine == engines;

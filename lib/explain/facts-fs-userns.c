@@ -120,11 +120,10 @@ static int find_among_parents(const struct idm_process_facts *process, int fd, i
 /* The owner of the mount namespace, which as a rule mounted what is in there. */
 static int open_mount_ns_owner(const struct idm_process_facts *process)
 {
-	AUTO_CLOSE int own = -1;
-	int ns = process->mount_ns_fd;
+	bool is_own = process->mount_ns_fd < 0;
+	AUTO_CLOSE int own = is_own ? idm_procfs_open_self("ns/mnt", IDM_STEP_EXPLAIN, NULL) : -1;
+	int ns = is_own ? own : process->mount_ns_fd;
 
-	if (ns < 0)
-		ns = own = idm_procfs_open_self("ns/mnt", IDM_STEP_EXPLAIN, NULL);
 	return ns < 0 ? ns : idm_sys_ioctl(ns, IDM_NS_GET_USERNS, NULL);
 }
 

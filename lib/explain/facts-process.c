@@ -137,8 +137,7 @@ int idm_collect_own_ids(struct idm_map **ids, struct idm_error *err)
 	AUTO_MAP struct idm_map *map = NULL;
 	int r = idm_map_new(ids);
 
-	if (r == 0)
-		r = idm_map_new(&map);
+	r = r < 0 ? r : idm_map_new(&map);
 	if (r < 0)
 		return idm_fail_errno(err, r, step, NULL);
 	r = idm_map_add_pid(map, getpid(), err);

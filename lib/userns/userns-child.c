@@ -312,17 +312,24 @@ static void await_ready(struct idm_userns_child *child)
 		idm_sys_futex_wait_ms(&child->shared->ready, 0, 10);
 }
 
+static int clone_on_shared_stack(struct idm_userns_child *child)
+{
+	const long call[5] =
+		IDM_CLONE_ARGS(OWN_FLAGS, (char *)child->shared + SHARED_SIZE, &child->pidfd, 0);
+
+	return (int)idm_raw_clone(SYS_clone, call, idm_userns_child_main, child->shared);
+}
+
 static int start_own_memory(struct idm_userns_child *child)
 {
 	struct idm_userns_child_shared *shared = idm_sys_map(SHARED_SIZE, MAP_SHARED);
-	const long call[5] = IDM_CLONE_ARGS(OWN_FLAGS, (char *)shared + SHARED_SIZE, &child->pidfd, 0);
 
 	if (!shared)
 		return -ENOMEM;
 	child->shared = shared;
 	shared->parent = getpid();
 	keep_needed_pages(shared);
-	return (int)idm_raw_clone(SYS_clone, call, idm_userns_child_main, shared);
+	return clone_on_shared_stack(child);
 }
 
 #else
