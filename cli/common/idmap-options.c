@@ -21,7 +21,7 @@ const char map_details[] =
 	"  -m 0:100000:65536             the IDs of a container's image as on its host\n"
 	"  -m u:alice:bob,g:staff:users  by name\n"
 	"  -m auto:alice                 to alice's ranges in /etc/subuid and /etc/subgid\n"
-	"  -m owner:0                    the owner and group of SOURCE appear as root (mount alone)\n"
+	"  -m owner:0                    the owner of SOURCE appears as root (mount, run)\n"
 	"Also accepted: uidmap=C:H:S,... and gidmap=... (containerd), uids=C-H-S#...;gids=... (crun),\n"
 	"X-mount.idmap= values (util-linux), /proc/PID/ns/user.\n";
 
