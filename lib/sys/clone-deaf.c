@@ -12,6 +12,16 @@
 #include "raw-syscall.h"
 #include "syscall.h"
 
+/*
+ * The kernel writes the number of the pidfd before it asks the cgroup for a further process. If it refuses
+ * that (pids.max), it takes the number back, and another thread may get it.
+ */
+static void forget_number(int result, int *pidfd)
+{
+	if (result < 0)
+		*pidfd = -1;
+}
+
 #if IDM_RAW_HAS_ASSEMBLY
 
 #if IDM_ASAN
@@ -64,6 +74,7 @@ int idm_clone_deaf(int (*run)(void *), int flags, void *arg, int *pidfd)
 	idm_sys_block_signals(&mask);
 	r = clone_deaf(&child, CLONE_PIDFD | flags /* exit_signal 0 */, pidfd);
 	idm_sys_restore_signals(&mask);
+	forget_number(r, pidfd);
 	return r;
 }
 
@@ -88,6 +99,7 @@ int idm_clone_deaf(int (*run)(void *), int flags, void *arg, int *pidfd)
 	idm_sys_restore_signals(&mask);
 	/* The child has its own copy, or (CLONE_VFORK) has left it. */
 	idm_child_stack_free(stack);
+	forget_number(r, pidfd);
 	return r;
 }
 

@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -227,6 +228,62 @@ TEST_ANYWHERE(no_memory_is_mapped_for_it)
 	assert_true(mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED);
 	assert_int_equal(RUN_IT(count_up, number), 4);
 	assert_int_equal(number, 4);
+}
+
+/* ---- a cgroup without room for a process ---- */
+
+#define CGROUP SCRATCH "/cgroup"
+
+static void write_to(const char *file, const char *text)
+{
+	int fd = open(file, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		_exit(2);
+	close(fd);
+}
+
+/* Returns false where no controller counts processes. */
+static bool mount_cgroup(void)
+{
+	must(mkdir(CGROUP, 0755));
+	if (mount("none", CGROUP, "cgroup", 0, "pids") < 0) {
+		if (mount("none", CGROUP, "cgroup2", 0, NULL) < 0)
+			return false;
+		write_to(CGROUP "/cgroup.subtree_control", "+pids");
+	}
+	must(mkdir(CGROUP "/idmount-test", 0755));
+	return access(CGROUP "/idmount-test/pids.max", F_OK) == 0;
+}
+
+static int try_in_full_cgroup(void)
+{
+	struct idm_subprocess process;
+	int number = 3, r;
+
+	write_to(CGROUP "/idmount-test/cgroup.procs", "0");
+	write_to(CGROUP "/idmount-test/pids.max", "1");
+	r = idm_subprocess_run_shared(&process, count_up, &number, sizeof(number));
+	return r == -EAGAIN && process.pidfd == -1 ? 0 : 1;
+}
+
+/* The kernel has written it, and may have given it to another thread since. */
+TEST(a_number_of_a_pidfd_that_was_taken_back_is_not_kept)
+{
+	int status;
+	pid_t pid;
+
+	scratch_enter();
+	if (!mount_cgroup()) {
+		untried("no controller counts processes here");
+		return;
+	}
+	pid = (pid_t)must(fork());
+	if (pid == 0)
+		_exit(try_in_full_cgroup());
+	must(waitpid(pid, &status, 0));
+	assert_int_equal(status, 0);
+	must(rmdir(CGROUP "/idmount-test"));
 }
 
 /* ---- others ---- */
