@@ -8,12 +8,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <unistd.h>
 
 #include "lib/base/error.h"
+#include "lib/base/macros.h"
 #include "lib/base/mapped-hint.h"
+#include "lib/sys/syscall.h"
 #include "oci/new-namespaces.h"
 #include "report.h"
 
@@ -33,19 +37,51 @@ static bool is_mount_below(const struct idm_error *err)
 }
 
 /* Nothing but mounts below keeps a mount of this namespace in use. */
-static int unmount_unmappable(const char *path, const char **rest)
+static int unmount_here(const char *name, const char **rest)
 {
 	*rest = "";
-	if (umount2(path, UMOUNT_NOFOLLOW) == 0)
+	if (umount2(name, UMOUNT_NOFOLLOW) == 0)
 		return 0;
 	*rest = ", with the mounts below it";
-	return umount2(path, UMOUNT_NOFOLLOW | MNT_DETACH) < 0 ? -errno : 0;
+	return umount2(name, UMOUNT_NOFOLLOW | MNT_DETACH) < 0 ? -errno : 0;
+}
+
+/* A user may own a directory on the way. A link there would lead to another mount. */
+static int open_directory_of(char *path, const char **name)
+{
+	char *slash = strrchr(path, '/');
+	int fd;
+
+	if (!slash || !slash[1])
+		return -EBUSY; /* the root directory, or nothing that the library reports */
+	*slash = '\0';
+	*name = slash + 1;
+	fd = idm_sys_openat2(AT_FDCWD, slash == path ? "/" : path, O_PATH | O_DIRECTORY, 0,
+			     RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+	*slash = '/';
+	return fd;
+}
+
+/* The thread has a working directory of its own. It is put back, since the source may be relative. */
+static int unmount_unmappable(char *path, const char **rest)
+{
+	const char *name;
+	AUTO_CLOSE int before = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO_CLOSE int directory = open_directory_of(path, &name);
+	int r;
+
+	if (directory < 0)
+		return directory;
+	if (before < 0 || fchdir(directory) < 0)
+		return -errno;
+	r = unmount_here(name, rest);
+	return fchdir(before) < 0 ? -errno : r;
 }
 
 static int leave_out(struct idm_error *err)
 {
 	char path[IDM_SUBJECT_SIZE], reason[IDM_REASON_SIZE];
-	const char *rest;
+	const char *rest = "";
 	int r;
 
 	idm_error_part(err, err->subject, path, sizeof(path));
