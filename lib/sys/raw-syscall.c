@@ -125,6 +125,9 @@ long idm_raw_clone(long nr, const long args[5], void (*child)(void *), void *arg
 			 "cmp r0, #0\n\t"
 			 "bne 1f\n\t"
 			 "mov fp, #0\n\t" /* the end of a backtrace */
+			 "mov r7, sp\n\t" /* a function expects a multiple of 8 */
+			 "bic r7, r7, #7\n\t"
+			 "mov sp, r7\n\t"
 			 "mov r0, r6\n\t"
 			 "blx r5\n\t"
 			 "udf #0\n"

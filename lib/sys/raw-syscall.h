@@ -11,10 +11,16 @@
 
 #include "syscall-numbers.h"
 
-/* Whether code can run here without libc: in children that share memory, and in programs of the library. */
+#define IDM_IS_LITTLE_ENDIAN (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+
+/*
+ * Whether code can run here without libc: in children that share memory, and in programs of the library.
+ * Seccomp has other numbers for big-endian ARM and POWER, see audit-arch.h.
+ */
 #if (defined(__x86_64__) && defined(__LP64__)) || defined(__i386__) || defined(__aarch64__) || \
-	(defined(__arm__) && defined(__ARM_EABI__)) || (defined(__riscv) && __riscv_xlen == 64) || \
-	defined(__s390x__) || (defined(__powerpc64__) && _CALL_ELF == 2)
+	(defined(__arm__) && defined(__ARM_EABI__) && IDM_IS_LITTLE_ENDIAN) ||                  \
+	(defined(__riscv) && __riscv_xlen == 64) || defined(__s390x__) ||                      \
+	(defined(__powerpc64__) && _CALL_ELF == 2 && IDM_IS_LITTLE_ENDIAN)
 #define IDM_RAW_HAS_ASSEMBLY 1
 #else
 #define IDM_RAW_HAS_ASSEMBLY 0
