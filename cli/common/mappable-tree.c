@@ -12,12 +12,12 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/base/mapped-hint.h"
-#include "lib/sys/syscall.h"
 #include "oci/new-namespaces.h"
 #include "report.h"
 
@@ -49,6 +49,8 @@ static int unmount_here(const char *name, const char **rest)
 /* A user may own a directory on the way. A link there would lead to another mount. */
 static int open_directory_of(char *path, const char **name)
 {
+	const struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+				      .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
 	char *slash = strrchr(path, '/');
 	int fd;
 
@@ -56,10 +58,9 @@ static int open_directory_of(char *path, const char **name)
 		return -EBUSY; /* the root directory, or nothing that the library reports */
 	*slash = '\0';
 	*name = slash + 1;
-	fd = idm_sys_openat2(AT_FDCWD, slash == path ? "/" : path, O_PATH | O_DIRECTORY, 0,
-			     RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+	fd = (int)syscall(SYS_openat2, AT_FDCWD, slash == path ? "/" : path, &how, sizeof(how));
 	*slash = '/';
-	return fd;
+	return fd < 0 ? -errno : fd;
 }
 
 /* The thread has a working directory of its own. It is put back, since the source may be relative. */

@@ -13,8 +13,8 @@
 #include "syscall.h"
 
 /*
- * The kernel writes the number of the pidfd before it asks the cgroup for a further process. If it refuses
- * that (pids.max), it takes the number back, and another thread may get it.
+ * The kernel writes the number of the pidfd before it asks the cgroup for a further process. If the
+ * cgroup refuses that (pids.max), the number is free again, and another thread may get it.
  */
 static void forget_number(int result, int *pidfd)
 {
