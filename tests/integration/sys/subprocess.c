@@ -282,8 +282,8 @@ TEST(a_number_of_a_pidfd_that_was_taken_back_is_not_kept)
 	if (pid == 0)
 		_exit(try_in_full_cgroup());
 	must(waitpid(pid, &status, 0));
+	must(rmdir(CGROUP "/idmount-test")); /* it would outlive the test */
 	assert_int_equal(status, 0);
-	must(rmdir(CGROUP "/idmount-test"));
 }
 
 /* ---- others ---- */
