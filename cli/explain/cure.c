@@ -30,7 +30,9 @@ static bool write_path(const struct verdict *v, char *word, size_t size)
 	if (v->subject->pid && !write_cure(whole, sizeof(whole), "/proc/%d/%s%.*s", (int)v->subject->pid,
 					   *path == '/' ? "root" : "cwd/", (int)n, path))
 		return false;
-	if (!v->subject->pid && !write_cure(whole, sizeof(whole), "%.*s", (int)n, path))
+	/* A name such as "-f" would be an option. */
+	if (!v->subject->pid &&
+	    !write_cure(whole, sizeof(whole), "%s%.*s", *path == '-' ? "./" : "", (int)n, path))
 		return false;
 	return quote_word(whole, word, size);
 }
@@ -251,19 +253,35 @@ static bool add_bits(const struct verdict *v, unsigned int bits, const char *pat
 	       add_acl_entry(v, bits, path, text, size);
 }
 
+/* Another command would be needed first. */
+static bool is_unchangeable(const struct verdict *v)
+{
+	return v->facts.fs_readonly || v->facts.attr & IDM_ATTR_RDONLY ||
+	       refusing_inode(v)->flags & (IDM_INODE_IMMUTABLE | IDM_INODE_APPEND);
+}
+
+/* An ACL has no entry for a user whom the mount has no disk ID for. */
+static bool has_disk_id(const struct verdict *v)
+{
+	uint32_t disk;
+
+	return !v->facts.mount_map ||
+	       idm_map_to_disk(v->facts.mount_map, IDM_UID, v->facts.fsuid, &disk) == 0;
+}
+
 static bool change_permission(const struct verdict *v, char *text, size_t size)
 {
 	char path[VERDICT_TEXT], bits[4];
 
 	/* In the caller's user namespace no process can change such a file. */
-	if (is_hidden_id(refusing_inode(v)->uid))
+	if (is_hidden_id(refusing_inode(v)->uid) || is_unchangeable(v))
 		return false;
 	if (is_refusing_inode_unmapped(v))
 		return change_map(v, text, size);
 	if (!write_path(v, path, sizeof(path)))
 		return false;
 	if (v->result.entry != IDM_CLASS_OWNER)
-		return add_bits(v, missing_bits(v), path, text, size);
+		return has_disk_id(v) && add_bits(v, missing_bits(v), path, text, size);
 	write_bits(missing_bits(v), bits);
 	return write_cure(text, size, "chmod u+%s %s", bits, path);
 }

@@ -99,6 +99,33 @@ cures()
 	cures 1000 --read /mnt/src/private/deep/file cat /mnt/src/private/deep/file
 }
 
+@test "no cure that would fail" {
+	local cure
+
+	reachable
+	echo x >src/file
+	chmod 600 src/file
+	mkdir ro
+	mount --bind src ro
+	mount -o remount,bind,ro ro
+	run -1 idmount explain --user 1000:1000 --read /mnt/ro/file
+	[[ $output == *'the mode of others lacks r'* && $output != *setfacl* ]]
+	chattr +i src/file && cure=immutable || cure=none # tmpfs: from Linux 6.6 on
+	run -1 idmount explain --user 1000:1000 --read /mnt/src/file
+	[[ $cure == none || $output != *setfacl* ]]
+	chattr -i src/file || true
+	# The mount has no disk ID for user 3000.
+	idmount mount --mkdir -m 0:0,1000:2000 src mapped
+	run -1 idmount explain --user 3000:3000 --read /mnt/mapped/file
+	[[ $output != *setfacl* ]]
+	# A name that would be an option.
+	cd src
+	cp file ./-f
+	chmod 600 ./-f
+	run -1 idmount explain --user 1000:1000 --read -- -f
+	[[ $output == *'setfacl -m u:1000:r ./-f'* ]]
+}
+
 @test "a share of a group" {
 	reachable
 	mkdir -m 2770 src/share
