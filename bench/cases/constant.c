@@ -112,7 +112,7 @@ static void bare_check(void)
 	close(by);
 }
 
-/* The kernel looks at the namespace's mounts when a mount goes that is in none. idm_features() makes ten. */
+/* The kernel looks at the mounts of the namespace when a detached mount disappears. idm_features() makes ten. */
 static void bare_features(void)
 {
 	for (int i = 0; i < 10; i++) {

@@ -89,12 +89,40 @@ static bool is_unmapped(const struct verdict *v)
 	return v->result.uid == IDM_EXPLAIN_NO_ID || v->result.gid == IDM_EXPLAIN_NO_ID;
 }
 
+static bool is_refusing_entry(const struct verdict *v, const struct idm_acl_entry *e)
+{
+	uint32_t seen = e->id;
+
+	if (v->result.entry != (e->kind == IDM_UID ? IDM_CLASS_ACL_USER : IDM_CLASS_ACL_GROUP))
+		return false;
+	return (!v->facts.mount_map ||
+		idm_map_to_seen(v->facts.mount_map, e->kind, e->id, &seen) == 0) &&
+	       seen == v->result.entry_id;
+}
+
+/* Whether the entry has all that is missing, and the mask of the list removes it. */
+static bool is_masked(const struct verdict *v)
+{
+	const struct idm_explain_inode *inode = v->result.on_directory ? v->facts.directory
+								       : v->facts.inode;
+
+	for (size_t i = 0; i < inode->n_acl; i++)
+		if (is_refusing_entry(v, &inode->acl[i]))
+			return !(v->result.missing & ~inode->acl[i].permissions);
+	return false;
+}
+
 static void append_permission(const struct verdict *v, char *text, size_t size)
 {
 	char bits[4];
 
-	append_class(v, text, size);
 	write_bits(v->result.missing, bits);
+	if (is_masked(v)) {
+		append(text, size, "the mask of the ACL removes %s from ", bits);
+		append_class(v, text, size);
+		return;
+	}
+	append_class(v, text, size);
 	append(text, size, " lacks %s", bits);
 }
 

@@ -83,6 +83,8 @@ cures()
 	chmod 640 src/file
 	setfacl -m u:1033:rw src/file
 	setfacl -m m::r src/file
+	run -1 idmount explain --user 1033:1033 --write "$file"
+	[[ $output == *'EACCES: the mask of the ACL removes w from the ACL entry of user 1033'* ]]
 	cures 1033 --write "$file" dd if=/dev/null of="$file" conv=notrunc status=none
 }
 
