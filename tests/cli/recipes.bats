@@ -77,7 +77,7 @@ try_line()
 @test "a share of a server" {
 	mkdir srv/media
 	chown 1000:1000 srv/media
-	try 'A share of Samba or NFS'
+	try 'A Samba share that stores'
 	as "$(id -u www-data)" touch srv/samba/media/new
 	same 'stored' 1000:1000 "$(owner srv/media/new)"
 }
