@@ -3,11 +3,9 @@
  * A hundred threads make overlays of the same layers at once. They check files through them, and unmount
  * them. No thread sees an error, no mount is busy, and nothing is left at the end.
  */
-#include <pthread.h>
-#include <time.h>
-
 #include "lib/base/macros.h"
 #include "tests/integration/mount/trees.h"
+#include "tests/lib/crowd.h"
 
 #define THREADS 100
 #define LAYERS 8
@@ -18,10 +16,7 @@
 static struct {
 	struct idm_map *map;
 	struct idm_path layers[LAYERS];
-	pthread_barrier_t start;
-	struct timespec end;
-	unsigned int made;
-} crowd;
+} common;
 
 /* The files of one thread. */
 struct place {
@@ -52,7 +47,7 @@ static void make_ground(void)
 		snprintf(file, sizeof(file), STORE "/layers/%u/%u", i, i);
 		scratch_dir(paths[i]);
 		owned_file(file, i, i);
-		crowd.layers[i] = (struct idm_path){ AT_FDCWD, paths[i] };
+		common.layers[i] = (struct idm_path){ AT_FDCWD, paths[i] };
 	}
 	for (unsigned int i = 0; i < THREADS; i++) {
 		struct place p = place_of(i);
@@ -80,8 +75,8 @@ static void use_overlay(struct place *p)
 	int tree;
 
 	o.flags = any_rung(&p->rng);
-	o.map = crowd.map;
-	o.lower = &crowd.layers[first];
+	o.map = common.map;
+	o.lower = &common.layers[first];
 	o.n_lower = 2 + rng_below(&p->rng, LAYERS - first - 1);
 	if (upper_ids < 2) {
 		o.upper = &upper;
@@ -98,52 +93,28 @@ static void use_overlay(struct place *p)
 		  &err); /* not lazily, because nothing may keep it busy */
 }
 
-static bool is_over(void)
+static void use_many(struct crowd *crowd, unsigned int thread)
 {
-	struct timespec now;
+	struct place p = place_of(thread);
 
-	must(clock_gettime(CLOCK_MONOTONIC, &now));
-	return now.tv_sec > crowd.end.tv_sec ||
-	       (now.tv_sec == crowd.end.tv_sec && now.tv_nsec >= crowd.end.tv_nsec);
-}
-
-static void *use_many(void *thread)
-{
-	struct place p = place_of((unsigned int)(uintptr_t)thread);
-
-	pthread_barrier_wait(&crowd.start);
-	do {
+	crowd_start(crowd);
+	do
 		use_overlay(&p);
-		__atomic_add_fetch(&crowd.made, 1, __ATOMIC_RELAXED);
-	} while (!is_over());
-	return NULL;
-}
-
-static void run_crowd(void)
-{
-	pthread_t threads[THREADS];
-
-	must(clock_gettime(CLOCK_MONOTONIC, &crowd.end));
-	crowd.end.tv_sec += test_duration(SECONDS);
-	pthread_barrier_init(&crowd.start, NULL, THREADS);
-	for (uintptr_t i = 0; i < THREADS; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, use_many, (void *)i), 0);
-	for (size_t i = 0; i < THREADS; i++)
-		pthread_join(threads[i], NULL);
-	pthread_barrier_destroy(&crowd.start);
+	while (crowd_goes_on(crowd));
 }
 
 TEST(a_hundred_threads_with_the_same_layers)
 {
 	struct snapshot *before;
+	unsigned int made;
 
 	scratch_enter();
 	make_ground();
-	crowd.map = map_of("0:100000:65536");
+	common.map = map_of("0:100000:65536");
 	before = snapshot_take(SNAPSHOT_ALL);
-	run_crowd();
+	made = crowd_run(THREADS, SECONDS, use_many);
 	snapshot_assert_same(before);
-	note("%u overlays", crowd.made);
-	assert_true(crowd.made >= THREADS);
-	idm_map_free(crowd.map);
+	note("%u overlays", made);
+	assert_true(made >= THREADS);
+	idm_map_free(common.map);
 }

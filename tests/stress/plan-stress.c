@@ -4,10 +4,8 @@
  * undo them, and read maps back. All that works in children that share the memory. No thread sees an
  * error, each sees its own owners, and nothing is left at the end.
  */
-#include <pthread.h>
-#include <time.h>
-
 #include "tests/integration/rootfs/plans.h"
+#include "tests/lib/crowd.h"
 
 #define THREADS 100
 #define SECONDS 3
@@ -22,12 +20,7 @@ const char *__tsan_default_suppressions(void)
 	return "race:look_at_child\n";
 }
 
-static struct {
-	pthread_barrier_t start;
-	struct timespec end;
-	int staging;
-	unsigned int done;
-} crowd;
+static int common_staging;
 
 /* What one thread has. */
 struct place {
@@ -92,7 +85,7 @@ static void open_by_copy(struct place *p)
 
 static void open_by_common_staging(struct place *p)
 {
-	open_plan(p, crowd.staging);
+	open_plan(p, common_staging);
 }
 
 static void open_by_own_staging(struct place *p)
@@ -111,7 +104,7 @@ static void apply_and_undo(struct place *p)
 	int target;
 
 	o.flags = IDM_PLAN_APPLY_IN_NAMESPACE;
-	o.staging_fd = crowd.staging;
+	o.staging_fd = common_staging;
 	o.journal = p->journal;
 	assert_ok(idm_plan_apply(plan, AT_FDCWD, p->target, &o, &err), &err);
 	target = (int)must(open(p->target, O_PATH | O_CLOEXEC));
@@ -157,26 +150,15 @@ static void work_once(struct place *p)
 	works[rng_below(&p->rng, ARRAY_SIZE(works) - !can_read_mounts())](p);
 }
 
-static bool is_over(void)
+static void work_often(struct crowd *crowd, unsigned int thread)
 {
-	struct timespec now;
+	struct place p = place_of(thread);
 
-	must(clock_gettime(CLOCK_MONOTONIC, &now));
-	return now.tv_sec > crowd.end.tv_sec ||
-	       (now.tv_sec == crowd.end.tv_sec && now.tv_nsec >= crowd.end.tv_nsec);
-}
-
-static void *work_often(void *thread)
-{
-	struct place p = place_of((unsigned int)(uintptr_t)thread);
-
-	pthread_barrier_wait(&crowd.start);
-	do {
+	crowd_start(crowd);
+	do
 		work_once(&p);
-		__atomic_add_fetch(&crowd.done, 1, __ATOMIC_RELAXED);
-	} while (!is_over());
+	while (crowd_goes_on(crowd));
 	close(p.userns);
-	return NULL;
 }
 
 static void make_places(void)
@@ -191,33 +173,20 @@ static void make_places(void)
 	}
 }
 
-static void run_crowd(void)
-{
-	pthread_t threads[THREADS];
-
-	must(clock_gettime(CLOCK_MONOTONIC, &crowd.end));
-	crowd.end.tv_sec += test_duration(SECONDS);
-	pthread_barrier_init(&crowd.start, NULL, THREADS);
-	for (uintptr_t i = 0; i < THREADS; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, work_often, (void *)i), 0);
-	for (size_t i = 0; i < THREADS; i++)
-		pthread_join(threads[i], NULL);
-	pthread_barrier_destroy(&crowd.start);
-}
-
 TEST_SINCE(5, 12, mounts_are_refused, a_hundred_threads_with_plans_and_maps)
 {
 	struct snapshot *before;
 	struct idm_error err;
+	unsigned int done;
 
 	scratch_enter();
 	make_places();
-	crowd.staging = (int)assert_ok(idm_staging_open(0, &err), &err);
+	common_staging = (int)assert_ok(idm_staging_open(0, &err), &err);
 	before = snapshot_take(SNAPSHOT_ALL | SNAPSHOT_FILES);
-	run_crowd();
+	done = crowd_run(THREADS, SECONDS, work_often);
 	snapshot_assert_same(before);
-	close(crowd.staging);
-	note("%u plans and maps", crowd.done);
-	proof("stress", crowd.done, "plans assembled, and maps read back");
-	assert_true(crowd.done >= THREADS);
+	close(common_staging);
+	note("%u plans and maps", done);
+	proof("stress", done, "plans assembled, and maps read back");
+	assert_true(done >= THREADS);
 }
