@@ -14,6 +14,7 @@
 #include "lib/base/mount-attr.h"
 #include "lib/base/read-file.h"
 #include "mount.h"
+#include "new-filesystem.h"
 #include "oci/start-program.h"
 #include "report.h"
 
@@ -107,61 +108,34 @@ static char *find_type(const struct mount_request *request, const char *device)
 
 #define MOST_WORDS 16
 
-struct filesystem {
-	const char *type, *device;
-	const struct idm_map *map;
-	uint32_t attributes;
-};
-
 /* The plan understands words, as mount(8) does. */
-static int add_to_plan(struct idm_plan *plan, const struct filesystem *fs, struct idm_error *err)
+static int open_mapped_filesystem(const char *type, const char *device, const struct idm_map *map,
+				  uint32_t attributes)
 {
 	struct idm_plan_add_options add = IDM_PLAN_ADD_OPTIONS_INIT;
 	const char *words[MOST_WORDS];
-	char attributes[256], *rest = attributes;
+	char text[256], *rest = text;
 
-	idm_describe_attr(fs->attributes, IDM_PROPAGATION_DEFAULT, attributes, sizeof(attributes));
+	idm_describe_attr(attributes, IDM_PROPAGATION_DEFAULT, text, sizeof(text));
 	while (rest && add.n_options < MOST_WORDS)
 		words[add.n_options++] = idm_next_piece(&rest, ',');
 	add.options = words;
-	add.type = fs->type;
-	add.source = fs->device;
-	add.map = fs->map;
-	return idm_plan_add(plan, &add, err);
-}
-
-static int open_filesystem(const struct filesystem *fs)
-{
-	struct idm_plan *plan;
-	struct idm_error err;
-	int tree;
-
-	if (idm_plan_new(&plan) < 0) {
-		out_of_memory();
-		return -1;
-	}
-	tree = add_to_plan(plan, fs, &err);
-	if (tree == 0)
-		tree = idm_plan_open(plan, NULL, &err);
-	idm_plan_free(plan);
-	if (tree >= 0)
-		return tree;
-	report_error(&err);
-	return -1;
+	add.type = type;
+	add.source = device;
+	add.map = map;
+	return open_new_filesystem(&add);
 }
 
 int open_device_tree(const struct mount_request *request, const struct mount_options *mount_options)
 {
 	AUTO_FREE char *device = find_device(request->source);
 	AUTO_FREE char *type = device ? find_type(request, device) : NULL;
-	struct filesystem fs = { type, device, request->map, mount_options->set };
 	int tree;
 
 	if (!type)
 		return -1;
-	if (request->dry_run)
-		fs = (struct filesystem){ "tmpfs", "tmpfs", NULL, 0 };
-	tree = open_filesystem(&fs);
+	tree = request->dry_run ? open_unmapped_filesystem("tmpfs", NULL, 0)
+				: open_mapped_filesystem(type, device, request->map, mount_options->set);
 	if (tree >= 0)
 		report_step(request->dry_run ? "found the filesystem (%s) on %s, which is not tried"
 					     : "mounted the filesystem (%s) on %s, and mapped it",

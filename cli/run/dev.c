@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/common/new-filesystem.h"
 #include "cli/common/report.h"
 #include "run.h"
 
@@ -127,7 +128,7 @@ static int make_terminals(const struct run_request *q, struct run_root *root)
 		snprintf(group, sizeof(group), "gid=%u", gid);
 		options[n++] = group;
 	}
-	pts = run_new_filesystem("devpts", options, n);
+	pts = open_unmapped_filesystem("devpts", options, n);
 	if (pts < 0)
 		return FAILED;
 	status = q->tty == TTY_YES ? open_terminal(q, root, pts) : DONE;
@@ -148,7 +149,7 @@ int run_make_dev(const struct run_request *q, struct run_root *root)
 
 	snprintf(uid, sizeof(uid), "uid=%u", q->uid0);
 	snprintf(gid, sizeof(gid), "gid=%u", q->gid0);
-	dev = run_new_filesystem("tmpfs", options, COUNT(options));
+	dev = open_unmapped_filesystem("tmpfs", options, COUNT(options));
 	if (dev < 0)
 		return FAILED;
 	status = fill_dev(q, dev);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/common/new-filesystem.h"
 #include "cli/common/report.h"
 #include "lib/base/mapped-hint.h"
 #include "oci/new-namespaces.h"
@@ -72,7 +73,7 @@ static int make_upper(const struct run_request *q, struct idm_path *upper, struc
 	const char *const options[] = { size.size, size.inodes };
 	int tree;
 
-	tree = run_new_filesystem("tmpfs", options, run_size_options(q, &size));
+	tree = open_unmapped_filesystem("tmpfs", options, run_size_options(q, &size));
 	if (tree < 0)
 		return FAILED;
 	if (mkdirat(tree, "upper", 0755) < 0 || mkdirat(tree, "work", 0755) < 0 ||

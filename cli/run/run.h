@@ -164,9 +164,6 @@ int run_open_staging(void);
  */
 void run_leave_host(const struct run_request *q);
 
-/* Returns a new filesystem as a detached tree, or reports and returns -1. */
-int run_new_filesystem(const char *type, const char *const *options, size_t n);
-
 /*
  * Finds out whether users reach the directories that store files for the container. The maps lead to IDs
  * of the host at that time.
