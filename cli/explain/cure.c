@@ -46,11 +46,6 @@ static bool change_file(const struct verdict *v, const char *program, char *text
 
 /* ---- mounts ---- */
 
-static const struct idm_explain_inode *refusing_inode(const struct verdict *v)
-{
-	return v->result.on_directory ? v->facts.directory : v->facts.inode;
-}
-
 static bool has_target(const struct verdict *v)
 {
 	return v->place->mount && *v->place->mount->target;
@@ -205,17 +200,6 @@ static unsigned int other_missing_bits(const struct verdict *v)
 
 /* ---- access control lists ---- */
 
-static bool is_own_entry(const struct verdict *v, const struct idm_acl_entry *e)
-{
-	uint32_t seen = e->id;
-
-	if (e->kind != IDM_UID || e->id == IDM_EXPLAIN_NO_ID)
-		return false;
-	return (!v->facts.mount_map ||
-		idm_map_to_seen(v->facts.mount_map, IDM_UID, e->id, &seen) == 0) &&
-	       seen == v->facts.fsuid;
-}
-
 /* The bits that the mask hides from other users and groups. */
 static unsigned int find_masked_bits(const struct verdict *v, unsigned int mask)
 {
@@ -223,7 +207,7 @@ static unsigned int find_masked_bits(const struct verdict *v, unsigned int mask)
 	unsigned int bits = inode->acl_group;
 
 	for (size_t i = 0; i < inode->n_acl; i++)
-		if (!is_own_entry(v, &inode->acl[i]))
+		if (!is_acl_entry_of(v, &inode->acl[i], IDM_UID, v->facts.fsuid))
 			bits |= inode->acl[i].permissions;
 	return inode->flags & IDM_INODE_ACL ? bits & ~mask : 0;
 }

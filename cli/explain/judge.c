@@ -116,3 +116,20 @@ int fill_in_verdict(struct verdict *v, struct idm_error *err)
 		v->is_unknown = may_hidden_entries_allow(v);
 	return r;
 }
+
+/* ---- what a refusal is about ---- */
+
+const struct idm_explain_inode *refusing_inode(const struct verdict *v)
+{
+	return v->result.on_directory ? v->facts.directory : v->facts.inode;
+}
+
+bool is_acl_entry_of(const struct verdict *v, const struct idm_acl_entry *e, uint32_t kind, uint32_t id)
+{
+	uint32_t seen = e->id;
+
+	if (e->kind != kind || e->id == IDM_EXPLAIN_NO_ID)
+		return false;
+	return (!v->facts.mount_map || idm_map_to_seen(v->facts.mount_map, kind, e->id, &seen) == 0) &&
+	       seen == id;
+}

@@ -38,6 +38,12 @@ const char *type_word(uint32_t mode);
 /* "rw", for example. `bits` are 4 to read, 2 to write, 1 to execute. */
 void write_bits(unsigned int bits, char text[4]);
 
+/* The file, or the directory that it is in: the one that the result is about. */
+const struct idm_explain_inode *refusing_inode(const struct verdict *v);
+
+/* Whether the entry is that of a user or group (`kind`), by the ID that the mount shows. */
+bool is_acl_entry_of(const struct verdict *v, const struct idm_acl_entry *e, uint32_t kind, uint32_t id);
+
 /* Judges the facts. Fills in result, reason and is_unknown. Returns 0, or -errno with the error. */
 int fill_in_verdict(struct verdict *v, struct idm_error *err);
 

@@ -89,25 +89,16 @@ static bool is_unmapped(const struct verdict *v)
 	return v->result.uid == IDM_EXPLAIN_NO_ID || v->result.gid == IDM_EXPLAIN_NO_ID;
 }
 
-static bool is_refusing_entry(const struct verdict *v, const struct idm_acl_entry *e)
-{
-	uint32_t seen = e->id;
-
-	if (v->result.entry != (e->kind == IDM_UID ? IDM_CLASS_ACL_USER : IDM_CLASS_ACL_GROUP))
-		return false;
-	return (!v->facts.mount_map ||
-		idm_map_to_seen(v->facts.mount_map, e->kind, e->id, &seen) == 0) &&
-	       seen == v->result.entry_id;
-}
-
 /* Whether the entry has all that is missing, and the mask of the list removes it. */
 static bool is_masked(const struct verdict *v)
 {
-	const struct idm_explain_inode *inode = v->result.on_directory ? v->facts.directory
-								       : v->facts.inode;
+	const struct idm_explain_inode *inode = refusing_inode(v);
+	const uint32_t kind = v->result.entry == IDM_CLASS_ACL_USER ? IDM_UID : IDM_GID;
 
+	if (v->result.entry != IDM_CLASS_ACL_USER && v->result.entry != IDM_CLASS_ACL_GROUP)
+		return false;
 	for (size_t i = 0; i < inode->n_acl; i++)
-		if (is_refusing_entry(v, &inode->acl[i]))
+		if (is_acl_entry_of(v, &inode->acl[i], kind, v->result.entry_id))
 			return !(v->result.missing & ~inode->acl[i].permissions);
 	return false;
 }
@@ -168,9 +159,8 @@ static void append_unmapped(const struct verdict *v, char *text, size_t size)
 {
 	const char *owners[] = { "the owner", "the group" }, *news[] = { "user", "group" };
 	const struct idm_explain_options *facts = &v->facts;
+	const struct idm_explain_inode *inode = refusing_inode(v);
 	bool creates = facts->access == IDM_ACCESS_CREATE;
-
-	const struct idm_explain_inode *inode = v->result.on_directory ? facts->directory : facts->inode;
 
 	if (v->result.rule == IDM_RULE_UNMAPPED_OWNER) {
 		append(text, size, "the mount does not map");
