@@ -47,6 +47,9 @@ fixed_addresses=
 
 tested=() # build directories
 targets=  # of a build; all if empty
+without=  # a suite that the next tests leave out
+# Many tests wait for the kernel, or for an emulated machine: one more than there are processors fills the gaps.
+at_once=$(($(nproc) + 1))
 failed=0  # besides tests: builds, and what is looked at below
 
 # Shows only what went wrong.
@@ -84,7 +87,7 @@ run_tests() { # NAME SUITE WRAPPER...
   fi
   printf '%-6s testing: ' "$name"
   rm -f "$directory/meson-logs/testlog.json"
-  "$@" meson test -C "$directory" --no-rebuild ${IDM_LONG:+--timeout-multiplier=12} ${only:+--suite "$only"} >"$directory/meson-logs/output.txt" 2>&1
+  "$@" meson test -C "$directory" --no-rebuild --num-processes "$at_once" ${without:+--no-suite "$without"} ${IDM_LONG:+--timeout-multiplier=12} ${only:+--suite "$only"} >"$directory/meson-logs/output.txt" 2>&1
   if [ ! -s "$directory/meson-logs/testlog.json" ]; then
     echo "FAILED: no test was run"
     tail -n 20 "$directory/meson-logs/output.txt"
@@ -125,7 +128,10 @@ if [ -z "$quick" ]; then
     build_failed
   fi
   if build asan gcc -Db_sanitize=address,undefined; then
+    # Engines take long. The hook and the front run under the sanitizers in the suite cli, too.
+    [ -n "$suite${IDM_LONG:-}" ] || without=engines
     run_tests asan "$suite"
+    without=
   else
     build_failed
   fi
@@ -139,12 +145,14 @@ if [ -z "$quick" ]; then
     targets=
   fi
   if [ -z "$suite" ] || [ "$suite" = concurrent ]; then
+    targets=concurrent
     if build tsan gcc -Db_sanitize=thread; then
       # shellcheck disable=SC2086 # a command and its option, or nothing
       run_tests tsan concurrent $fixed_addresses
     else
       build_failed
     fi
+    targets=
   fi
 fi
 
