@@ -21,6 +21,13 @@
 /* No process has this descriptor. */
 #define NO_FD 0x7fffffff
 
+/* What the probes share. Each is a descriptor, or the -errno of its creation. No probe changes it. */
+struct shared {
+	int userns; /* for a map */
+	int tmpfs;  /* a detached mount */
+	int mapped; /* another one, ID-mapped */
+};
+
 /* The call exists if it fails with `refusal`. */
 static int expect_refusal(int refusal, int r)
 {
@@ -29,78 +36,61 @@ static int expect_refusal(int refusal, int r)
 
 /* ---- processes and files ---- */
 
-static int try_clone3(int userns)
+static int try_clone3(const struct shared *shared)
 {
-	(void)userns;
+	(void)shared;
 	return expect_refusal(-EINVAL, (int)idm_sys_clone3(NULL, 0));
 }
 
-static int try_pidfd(int userns)
+static int try_pidfd(const struct shared *shared)
 {
 	siginfo_t info;
 	int r = expect_refusal(-EBADF, idm_sys_pidfd_send_signal(NO_FD, 0));
 
-	(void)userns;
+	(void)shared;
 	return r < 0 ? r : expect_refusal(-EBADF, idm_sys_waitid_pidfd(NO_FD, &info, WEXITED | WNOHANG));
 }
 
-static int try_openat2_call(int userns)
+static int try_openat2_call(const struct shared *shared)
 {
 	AUTO_CLOSE int fd = idm_sys_openat2(AT_FDCWD, "/", O_PATH, 0, RESOLVE_NO_MAGICLINKS);
 
-	(void)userns;
+	(void)shared;
 	return fd < 0 ? fd : 0;
 }
 
-static int try_userns(int userns)
+static int try_userns(const struct shared *shared)
 {
-	return userns < 0 ? userns : 0;
+	return shared->userns < 0 ? shared->userns : 0;
 }
 
 /* ---- mounts ---- */
 
-static int try_mount_api(int userns)
+/* A security module may refuse what the kernel can: Landlock refuses to attach any mount. */
+static int try_attach(const struct shared *shared)
 {
-	AUTO_CLOSE int tmpfs = idm_probe_tmpfs();
-	int r = tmpfs;
+	return shared->tmpfs < 0 ? shared->tmpfs : idm_probe_attach(shared->tmpfs);
+}
 
-	(void)userns;
+static int try_mount_api(const struct shared *shared)
+{
+	int r = shared->tmpfs;
+
 	if (r >= 0)
 		r = expect_refusal(-EINVAL, idm_sys_open_tree(-1, "", ~0U));
 	if (r >= 0)
 		r = expect_refusal(-EINVAL, idm_sys_move_mount(-1, "", -1, "", ~0U));
-	return r < 0 ? r : idm_probe_attach(tmpfs);
+	return r < 0 ? r : try_attach(shared);
 }
 
-/* A security module may refuse what the kernel can: Landlock refuses to attach any mount. */
-static int try_attach(void)
+static int try_tmpfs_idmap(const struct shared *shared)
 {
-	AUTO_CLOSE int tmpfs = idm_probe_tmpfs();
-
-	return tmpfs < 0 ? tmpfs : idm_probe_attach(tmpfs);
+	return shared->mapped < 0 ? shared->mapped : 0;
 }
 
-/* A detached, ID-mapped tmpfs. */
-static int mapped_tmpfs(int userns)
+static int try_idmapped_mounts(const struct shared *shared)
 {
-	AUTO_CLOSE int tmpfs = idm_probe_tmpfs();
-	int r = tmpfs;
-
-	if (r >= 0)
-		r = userns < 0 ? userns : idm_probe_map(tmpfs, userns);
-	return r < 0 ? r : idm_steal_fd(&tmpfs);
-}
-
-static int try_tmpfs_idmap(int userns)
-{
-	AUTO_CLOSE int tmpfs = mapped_tmpfs(userns);
-
-	return tmpfs < 0 ? tmpfs : 0;
-}
-
-static int try_idmapped_mounts(int userns)
-{
-	int r = try_tmpfs_idmap(userns);
+	int r = try_tmpfs_idmap(shared);
 
 	/*
 	 * Before Linux 6.3, EINVAL means that tmpfs does not support it. The kernel checks the
@@ -110,36 +100,34 @@ static int try_idmapped_mounts(int userns)
 	return r == -EINVAL ? 0 : r;
 }
 
-static int try_nosymfollow(int userns)
+static int try_nosymfollow(const struct shared *shared)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NOSYMFOLLOW };
-	AUTO_CLOSE int tmpfs = idm_probe_tmpfs();
 
-	(void)userns;
-	return tmpfs < 0 ? tmpfs : idm_sys_mount_setattr(tmpfs, "", AT_EMPTY_PATH, &attr);
+	(void)shared;
+	/* The kernel checks the attributes before the descriptor. */
+	return expect_refusal(-EBADF, idm_sys_mount_setattr(NO_FD, "", AT_EMPTY_PATH, &attr));
 }
 
-static int try_move_mount_beneath(int userns)
+static int try_move_mount_beneath(const struct shared *shared)
 {
 	/* The kernel checks the flags before the descriptors. */
 	int r = expect_refusal(-EBADF, idm_sys_move_mount_fd(NO_FD, NO_FD, MOVE_MOUNT_BENEATH));
 
-	(void)userns;
-	return r < 0 ? r : try_attach();
+	return r < 0 ? r : try_attach(shared);
 }
 
-static int try_open_tree_attr(int userns)
+static int try_open_tree_attr(const struct shared *shared)
 {
-	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns };
-	AUTO_CLOSE int tmpfs = -1, tree = -1;
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)shared->userns };
+	AUTO_CLOSE int tree = -1;
 	int r = expect_refusal(-EINVAL, idm_sys_open_tree_attr(-1, "", ~0U, &attr));
 
 	if (r < 0)
 		return r;
-	tmpfs = idm_probe_tmpfs();
-	if (tmpfs < 0 || userns < 0)
-		return tmpfs < 0 ? tmpfs : userns;
-	tree = idm_sys_open_tree_attr(tmpfs, "", OPEN_TREE_CLONE | AT_EMPTY_PATH, &attr);
+	if (shared->tmpfs < 0 || shared->userns < 0)
+		return shared->tmpfs < 0 ? shared->tmpfs : shared->userns;
+	tree = idm_sys_open_tree_attr(shared->tmpfs, "", OPEN_TREE_CLONE | AT_EMPTY_PATH, &attr);
 	return tree < 0 ? tree : 0;
 }
 
@@ -155,7 +143,7 @@ static int statmount_root(uint64_t what, struct idm_statmount *m)
 	return r < 0 ? r : idm_sys_statmount(&req, m, sizeof(*m));
 }
 
-static int try_statmount(int userns)
+static int try_statmount(const struct shared *shared)
 {
 	struct idm_mnt_id_req req = {
 		.size = IDM_MNT_ID_REQ_SIZE_VER0,
@@ -165,25 +153,25 @@ static int try_statmount(int userns)
 	uint64_t id;
 	ssize_t n = idm_sys_listmount(&req, &id, 1);
 
-	(void)userns;
+	(void)shared;
 	return n < 0 ? (int)n : statmount_root(IDM_STATMOUNT_MNT_BASIC, &m);
 }
 
-static int try_mount_ns_ids(int userns)
+static int try_mount_ns_ids(const struct shared *shared)
 {
 	AUTO_CLOSE int ns = idm_sys_openat(AT_FDCWD, "/proc/thread-self/ns/mnt", O_RDONLY, 0);
 	struct idm_mnt_ns_info info;
 
-	(void)userns;
+	(void)shared;
 	return ns < 0 ? ns : idm_sys_ioctl(ns, IDM_NS_MNT_GET_INFO, &info);
 }
 
-static int try_statmount_idmap(int userns)
+static int try_statmount_idmap(const struct shared *shared)
 {
 	struct idm_statmount m = { 0 };
 	int r = statmount_root(IDM_STATMOUNT_SUPPORTED_MASK, &m);
 
-	(void)userns;
+	(void)shared;
 	if (r < 0)
 		return r;
 	return m.mask & IDM_STATMOUNT_SUPPORTED_MASK && m.supported_mask & IDM_STATMOUNT_MNT_UIDMAP
@@ -227,15 +215,12 @@ static bool try_as_layer(int mount_fd, const char *path, void *data)
 	return s->layer >= 0;
 }
 
-/* Opens a mapped directory on a detached mount. Before Linux 6.3: a copy of the first suitable mount. */
-static int mapped_layer(int userns)
+/* Before Linux 6.3, tmpfs cannot be mapped. Copies the first mount that can. */
+static int clone_any_mapped(int userns)
 {
-	AUTO_CLOSE int tmpfs = mapped_tmpfs(userns), root = -1;
-	struct search s = { .userns = userns };
+	AUTO_CLOSE int root = idm_sys_openat(AT_FDCWD, "/", O_PATH, 0);
+	struct search s = { .userns = userns, .layer = -EINVAL };
 
-	if (tmpfs != -EINVAL)
-		return idm_steal_fd(&tmpfs);
-	root = idm_sys_openat(AT_FDCWD, "/", O_PATH, 0);
 	if (root < 0)
 		return root;
 	if (!try_as_layer(root, "/", &s))
@@ -243,14 +228,16 @@ static int mapped_layer(int userns)
 	return s.layer;
 }
 
-static int try_overlay_idmapped_layers(int userns)
+static int try_overlay_idmapped_layers(const struct shared *shared)
 {
-	AUTO_CLOSE int fs = idm_sys_fsopen("overlay", 0), layer = -1;
+	AUTO_CLOSE int fs = idm_sys_fsopen("overlay", 0), copy = -1;
 	char first[64], second[64], both[128];
+	int layer = shared->mapped;
 
 	if (fs < 0)
 		return fs;
-	layer = mapped_layer(userns);
+	if (layer == -EINVAL)
+		layer = copy = clone_any_mapped(shared->userns);
 	if (layer < 0)
 		return layer;
 	make_file_path(first, layer, "");
@@ -268,45 +255,39 @@ static int try_overlay_idmapped_layers(int userns)
 	return expect_refusal(-ENOENT, idm_sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0));
 }
 
-static int try_overlay_lowerdir_append(int userns)
+static int try_overlay_lowerdir_append(const struct shared *shared)
 {
-	AUTO_CLOSE int fs = idm_sys_fsopen("overlay", 0), layer = -1;
+	AUTO_CLOSE int fs = idm_sys_fsopen("overlay", 0);
 	char path[64];
 
-	(void)userns;
-	if (fs < 0)
-		return fs;
-	layer = idm_probe_tmpfs();
-	if (layer < 0)
-		return layer;
-	make_file_path(path, layer, "");
+	if (fs < 0 || shared->tmpfs < 0)
+		return fs < 0 ? fs : shared->tmpfs;
+	make_file_path(path, shared->tmpfs, "");
 	return looks_at_options() ? idm_sys_fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+", path, 0)
 				  : -EOPNOTSUPP;
 }
 
-static int try_overlay_fd_layers(int userns)
+/* Two layers: an overlay without an upper directory does not accept one layer alone. */
+static int try_overlay_fd_layers(const struct shared *shared)
 {
-	AUTO_CLOSE int fs = idm_sys_fsopen("overlay", 0), upper = -1, lower = -1;
-	int r = fs;
+	AUTO_CLOSE int fs = idm_sys_fsopen("overlay", 0), other = -1;
+	int r = fs < 0 ? fs : shared->tmpfs;
 
-	(void)userns;
 	if (r >= 0)
-		r = upper = idm_probe_tmpfs();
-	if (r >= 0)
-		r = lower = idm_probe_tmpfs();
+		r = other = idm_probe_tmpfs();
 	/* Both are O_PATH descriptors of detached mounts. */
 	if (r >= 0)
-		r = idm_sys_fsconfig(fs, FSCONFIG_SET_FD, "lowerdir+", NULL, upper);
+		r = idm_sys_fsconfig(fs, FSCONFIG_SET_FD, "lowerdir+", NULL, shared->tmpfs);
 	if (r >= 0)
-		r = idm_sys_fsconfig(fs, FSCONFIG_SET_FD, "lowerdir+", NULL, lower);
+		r = idm_sys_fsconfig(fs, FSCONFIG_SET_FD, "lowerdir+", NULL, other);
 	return r < 0 ? r : idm_sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
 }
 
-static int try_overlay_override_creds(int userns)
+static int try_overlay_override_creds(const struct shared *shared)
 {
 	AUTO_CLOSE int fs = idm_sys_fsopen("overlay", 0);
 
-	(void)userns;
+	(void)shared;
 	if (fs < 0)
 		return fs;
 	return looks_at_options() ? idm_sys_fsconfig(fs, FSCONFIG_SET_FLAG, "override_creds", NULL, 0)
@@ -315,18 +296,18 @@ static int try_overlay_override_creds(int userns)
 
 /* ---- idmountd ---- */
 
-static int try_service(int userns)
+static int try_service(const struct shared *shared)
 {
-	(void)userns;
+	(void)shared;
 	return idm_service_try();
 }
 
 /* ---- the table ---- */
 
-/* `try` returns 0 or -errno. `userns`: a user namespace for a map, or the -errno of its creation. */
+/* `try` returns 0 or -errno. */
 static const struct {
 	const char *name, *what, *since;
-	int (*try)(int userns);
+	int (*try)(const struct shared *shared);
 } features[] = {
 	{ "clone3", "processes are started with a pidfd and without SIGCHLD", "5.3", try_clone3 },
 	{ "pidfd", "processes are signalled and waited for by descriptor", "5.4", try_pidfd },
@@ -353,7 +334,8 @@ static const struct {
 };
 
 /* Only the service is not the kernel's. */
-static const char *find_hint(int (*try)(int userns), int result, char *hint, size_t size)
+static const char *find_hint(int (*try)(const struct shared *shared), int result, char *hint,
+			     size_t size)
 {
 	char start[256];
 
@@ -364,14 +346,27 @@ static const char *find_hint(int (*try)(int userns), int result, char *hint, siz
 	return hint;
 }
 
+/* A detached, ID-mapped tmpfs. */
+static int mapped_tmpfs(int userns)
+{
+	AUTO_CLOSE int tmpfs = idm_probe_tmpfs();
+	int r = tmpfs;
+
+	if (r >= 0)
+		r = userns < 0 ? userns : idm_probe_map(tmpfs, userns);
+	return r < 0 ? r : idm_steal_fd(&tmpfs);
+}
+
 static int try_features(int (*each)(const struct idm_feature_info *feature, void *data), void *data)
 {
-	AUTO_CLOSE int userns = idm_probe_userns(NULL);
+	AUTO_CLOSE int userns = idm_probe_userns(NULL), tmpfs = idm_probe_tmpfs(),
+		       mapped = mapped_tmpfs(userns);
+	const struct shared shared = { .userns = userns, .tmpfs = tmpfs, .mapped = mapped };
 	char hint[320];
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(features) && r == 0; i++) {
-		int result = features[i].try(userns);
+		int result = features[i].try(&shared);
 		struct idm_feature_info f = {
 			.size = sizeof(f),
 			.name = features[i].name,
