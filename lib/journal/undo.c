@@ -178,7 +178,7 @@ static uint64_t find_oldest(const struct undoing *u)
  * follows at once. A mount that another process made while the plan was applied, and put below it since,
  * counts as one of the journal on every kernel.
  */
-static int mark_below(struct undoing *u)
+static int mark_next_below(struct undoing *u)
 {
 	const uint64_t oldest = find_oldest(u);
 	int r = 0;
@@ -190,6 +190,19 @@ static int mark_below(struct undoing *u)
 		    (!u->journal.limit || (node->id > oldest && node->id < u->journal.limit)))
 			r = mark_node(u, node);
 	}
+	return r;
+}
+
+/* A mount can have a smaller ID than the one that it is on: it was moved there, or the ID is reused. */
+static int mark_below(struct undoing *u)
+{
+	size_t before;
+	int r;
+
+	do {
+		before = u->n_marked;
+		r = mark_next_below(u);
+	} while (r == 0 && u->n_marked > before);
 	return r;
 }
 
@@ -512,16 +525,46 @@ static int unmount_journaled(const struct undoing *u, const struct node *node, s
 	return r;
 }
 
+static bool has_marked_child(const struct undoing *u, uint64_t id)
+{
+	for (size_t i = 0; i < u->n_nodes; i++)
+		if (u->nodes[i].marked && u->nodes[i].parent == id)
+			return true;
+	return false;
+}
+
+/*
+ * Finds the newest marked mount on which no other one is. A list from a time at which mounts were moved
+ * may have a mount on each: then it is the newest of all.
+ */
+static struct node *find_topmost(const struct undoing *u)
+{
+	struct node *newest = NULL;
+
+	for (size_t i = u->n_nodes; i-- > 0;) {
+		struct node *node = &u->nodes[i];
+
+		if (!node->marked)
+			continue;
+		if (!has_marked_child(u, node->id))
+			return node;
+		if (!newest)
+			newest = node;
+	}
+	return newest;
+}
+
 static int unmount_all(struct undoing *u, struct idm_error *err)
 {
+	struct node *node;
 	int r = 0;
 
-	for (size_t i = u->n_nodes; i-- > 0 && r == 0;)
-		if (u->nodes[i].marked) {
-			r = remove_all_on(u, u->nodes[i].id, err);
-			if (r == 0)
-				r = unmount_journaled(u, &u->nodes[i], err);
-		}
+	while (r == 0 && (node = find_topmost(u))) {
+		r = remove_all_on(u, node->id, err);
+		if (r == 0)
+			r = unmount_journaled(u, node, err);
+		node->marked = false;
+	}
 	return r;
 }
 

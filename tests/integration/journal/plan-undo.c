@@ -614,12 +614,16 @@ TEST(an_older_mount_that_was_moved_below_is_none_of_the_plan)
 	scratch_dir(ROOT "/one");
 	scratch_dir(ROOT "/two");
 	scratch_dir(SCRATCH "/older");
+	scratch_dir(SCRATCH "/other");
 	do_mount("older", SCRATCH "/older", "tmpfs", 0, NULL);
+	do_mount("other", SCRATCH "/other", "tmpfs", 0, NULL);
 	plan_step(plan, "bind", ROOT, "/", "bind", NULL);
 	plan_step(plan, "tmpfs", "tmpfs", "/one", NULL);
 	die_after_attaching(plan, 0);
 	do_mount(SCRATCH "/older", TARGET "/two", NULL, MS_MOVE, NULL);
-	if (kernel_is_before(6, 8)) {
+	do_mount(SCRATCH "/other", TARGET "/one", NULL, MS_MOVE, NULL); /* on a mount of the plan */
+	if (kernel_is_before(6,
+			     8)) { /* these count as mounts of the plan, though their IDs are smaller */
 		undo();
 		return;
 	}
