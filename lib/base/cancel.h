@@ -2,8 +2,8 @@
 /*
  * A thread is not cancelled inside the library. A cancelled thread would leave descriptors, zombies,
  * locks and waiting threads behind. Every public function that blocks or allocates begins with
- * HOLD_CANCEL; tests/abi/symbols.sh looks for it. A cancellation stays pending, and takes effect in the
- * caller.
+ * HOLD_CANCEL; tests/abi/symbols.sh looks for it. idm_reaper_add() has it further inside. A cancellation
+ * stays pending, and takes effect in the caller.
  *
  * It has to be the first declaration of the function: cleanups run in reverse order, and those of the
  * function still call close(2).

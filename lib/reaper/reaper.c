@@ -126,10 +126,13 @@ static int check_add_flags(unsigned int flags, struct idm_error *err)
 	return r;
 }
 
+/*
+ * Without HOLD_CANCEL: it writes to a page of the thread, which the kernel copies after each fork. Where
+ * a call below is a cancellation point, that is held off there.
+ */
 int idm_reaper_add(struct idm_reaper *reaper, int pidfd, unsigned int flags, void *data,
 		   struct idm_error *err)
 {
-	HOLD_CANCEL;
 	int r = idm_reaper_refuse_fork(reaper, step_add, err);
 	struct idm_pidref process;
 

@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 
 #include "internal.h"
+#include "lib/base/cancel.h"
 #include "lib/base/macros.h"
 #include "lib/sys/pidfd.h"
 #include "lib/sys/syscall.h"
@@ -130,19 +131,27 @@ void idm_watch_drop(struct idm_reaper *reaper, struct idm_watch *watch)
 	delete_watch(reaper, watch);
 }
 
+/* idm_reaper_add() does not hold cancellation off, and close(2) is a cancellation point. */
+static int close_unwatched(int fd, int r)
+{
+	HOLD_CANCEL;
+
+	close(fd);
+	return r;
+}
+
 int idm_watch_process(struct idm_reaper *reaper, int pidfd, const struct idm_pidref *process,
 		      unsigned int flags, void *data)
 {
-	AUTO_CLOSE int own = -1;
 	struct idm_watch watch = { .by_name.key = (uintptr_t)data, .flags = flags, .pid = process->pid };
 	int r;
 
 	watch.by_process.key = process->key;
 	if (watch_of_process(reaper, watch.by_process.key))
 		return -EEXIST;
-	own = watch.fd = idm_sys_dup(pidfd);
-	r = own < 0 ? own : idm_watch_add(reaper, &watch);
-	if (r == 0)
-		idm_steal_fd(&own);
-	return r;
+	watch.fd = idm_sys_dup(pidfd);
+	if (watch.fd < 0)
+		return watch.fd;
+	r = idm_watch_add(reaper, &watch);
+	return r < 0 ? close_unwatched(watch.fd, r) : 0;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 
+#include "lib/base/cancel.h"
 #include "lib/base/macros.h"
 #include "procfs.h"
 #include "syscall.h"
@@ -65,6 +66,7 @@ static uint64_t get_pidfd_inode(int pidfd)
 /* Before Linux 6.9 the number must do: no other process has it before this one is reaped. */
 static int check_child_by_number(int pidfd, struct idm_pidref *process)
 {
+	HOLD_CANCEL; /* idm_reaper_add() does not */
 	int r = check_child_by_wait(pidfd);
 
 	if (r < 0)

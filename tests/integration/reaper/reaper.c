@@ -713,6 +713,46 @@ TEST(what_cannot_be_watched_is_refused)
 	child_close(&c);
 }
 
+/* With a pending cancellation, which takes effect at the first call that the library would let it. */
+struct pending {
+	struct idm_reaper *reaper;
+	int child, parent, results[4];
+};
+
+static void *add_while_pending(void *data)
+{
+	struct pending *p = data;
+
+	pthread_cancel(pthread_self());
+	p->results[0] = idm_reaper_add(p->reaper, p->child, 0, NULL, NULL);
+	p->results[1] = idm_reaper_add(p->reaper, p->child, 0, NULL, NULL);
+	p->results[2] = idm_reaper_add(p->reaper, p->parent, 0, NULL, NULL);
+	p->results[3] = idm_reaper_add(p->reaper, -1, 0, NULL, NULL);
+	pthread_testcancel();
+	return NULL;
+}
+
+TEST(a_thread_is_cancelled_after_it_has_added_a_child)
+{
+	AUTO_REAPER struct idm_reaper *reaper = reaper_new();
+	AUTO_CLOSE int parent = (int)must(syscall(SYS_pidfd_open, getppid(), 0));
+	struct child c = child_staying();
+	struct pending p = { reaper, c.pidfd, parent, { 1, 1, 1, 1 } };
+	pthread_t thread;
+	void *result;
+
+	assert_int_equal(pthread_create(&thread, NULL, add_while_pending, &p), 0);
+	assert_int_equal(pthread_join(thread, &result), 0);
+	assert_true(result == PTHREAD_CANCELED);
+	assert_int_equal(p.results[0], 0);
+	assert_int_equal(p.results[1], -EEXIST);
+	assert_int_equal(p.results[2], -ECHILD);
+	assert_int_equal(p.results[3], -EBADF);
+	child_kill(&c);
+	assert_next(reaper, NULL, c.pid, CLD_KILLED, SIGKILL);
+	child_close(&c);
+}
+
 TEST(without_descriptors_nothing_changes)
 {
 	AUTO_REAPER struct idm_reaper *reaper = reaper_new();
