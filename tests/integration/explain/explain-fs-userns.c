@@ -394,7 +394,13 @@ static void assert_unseen(void *container)
 	assert_found(0, SCRATCH "/host", false, false);
 }
 
-TEST(an_ordinary_user_learns_that_the_user_namespace_is_not_seen)
+static void untried_before_tmpfs_is_mapped(void)
+{
+	untried("a tmpfs can be mapped from Linux 6.3 on");
+}
+
+TEST_SINCE(6, 3, untried_before_tmpfs_is_mapped,
+	   an_ordinary_user_learns_that_the_user_namespace_is_not_seen)
 {
 	pid_t container = prepare();
 

@@ -11,6 +11,7 @@
 
 #include "lib/base/cancel.h"
 #include "lib/base/macros.h"
+#include "lib/sys/raw-syscall.h"
 #include "lib/sys/subprocess.h"
 #include "tests/integration/mount/trees.h"
 
@@ -220,6 +221,8 @@ TEST_ANYWHERE(no_memory_is_mapped_for_it)
 	const struct rlimit none = { 1, RLIM_INFINITY };
 	int number = 3;
 
+	if (!IDM_RAW_HAS_ASSEMBLY)
+		skip_test("not on this architecture");
 	if (TEST_SANITIZED) {
 		note("sanitizers map memory");
 		return;
