@@ -27,8 +27,8 @@ static int umount_target(const char *target, unsigned int flags)
 /* ---- all ---- */
 
 struct mapped_mount {
-	uint64_t id;
-	char *target;
+	uint64_t id, parent;
+	char *target; /* NULL: done */
 };
 
 struct mapped_mounts {
@@ -43,7 +43,7 @@ static int add_mapped_mount(const struct idm_mount_info *m, void *data)
 
 	if (!new)
 		return 1;
-	*new = (struct mapped_mount){ m->id, strdup(m->target) };
+	*new = (struct mapped_mount){ m->id, m->parent_id, strdup(m->target) };
 	return new->target ? 0 : 1;
 }
 
@@ -108,18 +108,49 @@ static int umount_mapped(const struct mapped_mount *m, unsigned int flags)
 	return status;
 }
 
+static bool has_mapped_child(const struct mapped_mounts *all, uint64_t id)
+{
+	for (size_t i = 0; i < all->n; i++)
+		if (all->mounts[i].target && all->mounts[i].parent == id)
+			return true;
+	return false;
+}
+
+/*
+ * Finds the last mount on which no other one is. A mount that was moved can be on one that was made
+ * later. Mounts that move while they are listed may each be on another one: then it is the last of all.
+ */
+static struct mapped_mount *find_last_free_mount(const struct mapped_mounts *all)
+{
+	struct mapped_mount *last = NULL;
+
+	for (size_t i = all->n; i-- > 0;) {
+		struct mapped_mount *m = &all->mounts[i];
+
+		if (!m->target)
+			continue;
+		if (!has_mapped_child(all, m->id))
+			return m;
+		if (!last)
+			last = m;
+	}
+	return last;
+}
+
 static int umount_all(unsigned int flags)
 {
 	struct mapped_mounts all = { 0 };
+	struct mapped_mount *m;
 	struct idm_error err;
 	int r = idm_list(0, add_mapped_mount, &all, &err), status = DONE;
 
 	if (r != 0)
 		status = r < 0 ? report_error(&err) : out_of_memory();
-	for (size_t i = all.n; i-- > 0;) {
-		if (r == 0 && umount_mapped(&all.mounts[i], flags) != DONE)
+	while ((m = find_last_free_mount(&all))) {
+		if (r == 0 && umount_mapped(m, flags) != DONE)
 			status = FAILED;
-		free(all.mounts[i].target);
+		free(m->target);
+		m->target = NULL;
 	}
 	free(all.mounts);
 	return status;

@@ -152,6 +152,17 @@ mapped_below_mnt()
 	quietly idmount umount --all
 }
 
+@test "-a: an older mount that was moved onto later ones is unmounted first" {
+	mkdir second third
+	idmount mount -m 0:7 src second
+	idmount mount -m 0:8 src third
+	idmount mount -m 0:9 src dst
+	mount --move second dst/below
+	mount --move third dst
+	quietly idmount umount -a
+	same 'mounts' '' "$(idmount list)"
+}
+
 @test "-a: mounts that are in use or covered stay, and the others go" {
 	mkdir second
 	idmount mount -m 0:7 src second
