@@ -425,3 +425,13 @@ fish_offers()
 	same 'standard output' '' "$output"
 	[[ $stderr == *'sh: exit status 3' ]]
 }
+
+# docs/kernels.md has them after "Before Linux N,".
+@test "the reason of a test that is not tried names no release of Linux" {
+	local reasons
+
+	reasons=$(grep -rhoE 'untried\("[^"]*"' "$ROOT/tests" --include='*.c')
+	[[ $reasons == *kernel* ]]
+	same 'releases in reasons' '' "$(grep 'Linux' <<<"$reasons" || true)"
+	same 'doubled words' '' "$(grep -E 'Before Linux .* (before|from) Linux' "$ROOT/docs/kernels.md" || true)"
+}

@@ -182,3 +182,13 @@ void namespaces_without_mounts(void)
 		assert_int_equal(idm_sys_mount_setattr(clone, "", AT_EMPTY_PATH, &attr), -ENOSYS);
 	}
 }
+
+void mounts_are_not_mapped(void)
+{
+	untried("the kernel maps no mount");
+}
+
+void maps_are_not_read(void)
+{
+	untried("the kernel does not tell the map of a mount");
+}

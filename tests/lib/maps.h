@@ -60,4 +60,8 @@ struct owner owner_seen(int clone, unsigned int file);
 /* Before Linux 5.12: a user namespace is made in every way, but the kernel maps no mount by it. */
 void namespaces_without_mounts(void);
 
+/* For tests that are not tried before Linux 5.12, or before Linux 6.15. */
+void mounts_are_not_mapped(void);
+void maps_are_not_read(void);
+
 #endif

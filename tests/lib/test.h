@@ -105,7 +105,7 @@ void proof(const char *name, unsigned long tried, const char *what);
 
 /*
  * For the `before` of a test whose surroundings, not the library, need a newer kernel: that nothing is
- * tried is said, by a line that is looked for.
+ * tried is said, by a line that is looked for. docs/kernels.md has the reason after "Before Linux N,".
  */
 void untried(const char *why);
 

@@ -24,11 +24,6 @@
 
 #define BOX SCRATCH "/box"
 
-static void untried_before(void)
-{
-	untried("the map of a mount cannot be read before Linux 6.15");
-}
-
 /* ---- files ---- */
 
 static void make_file(const char *path, mode_t mode, uid_t uid, gid_t gid)
@@ -333,7 +328,7 @@ static struct shared *new_shared(void)
 	return shared;
 }
 
-TEST_SINCE(6, 15, untried_before, the_verdict_about_each_process_is_the_kernels)
+TEST_SINCE(6, 15, maps_are_not_read, the_verdict_about_each_process_is_the_kernels)
 {
 	struct shared *shared = new_shared();
 
@@ -367,7 +362,7 @@ static uint32_t unseen_of(pid_t pid, const char *path)
 	return unseen;
 }
 
-TEST_SINCE(6, 15, untried_before, an_owner_that_the_mount_does_not_map_is_found_on_disk)
+TEST_SINCE(6, 15, maps_are_not_read, an_owner_that_the_mount_does_not_map_is_found_on_disk)
 {
 	struct verdict v;
 
@@ -405,7 +400,7 @@ TEST(an_ordinary_user_learns_which_facts_are_missing)
 	in_child(stop_at_root, &root);
 }
 
-TEST_SINCE(6, 15, untried_before, the_initial_user_namespace_mounts_block_devices)
+TEST_SINCE(6, 15, maps_are_not_read, the_initial_user_namespace_mounts_block_devices)
 {
 	const struct kind *container = &kinds[4];
 	struct shared *shared = new_shared();

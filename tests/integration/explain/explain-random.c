@@ -14,7 +14,7 @@
 
 static void tmpfs_is_not_mapped(void)
 {
-	untried("a tmpfs cannot be mapped before Linux 6.3");
+	untried("a tmpfs cannot be mapped");
 }
 
 static const char *const try_names[] = { "read file",	     "write file",	"execute file",

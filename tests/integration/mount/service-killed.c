@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 
 #include "service.h"
+#include "tests/lib/maps.h"
 
 #define NEVER UINT32_MAX
 
@@ -177,11 +178,6 @@ static void kill_at_each_call(bool whole)
 	snapshot_assert_same(before);
 	assert_true(tries > 5);
 	proof("faults", tries, "kills of the service");
-}
-
-static void mounts_are_not_mapped(void)
-{
-	untried("the kernel maps no mounts before Linux 5.12");
 }
 
 TEST_AS(service_is_killed_at_each_call, 300, 5, 12, mounts_are_not_mapped)

@@ -144,7 +144,7 @@ static void mounts_are_refused_or_old(void)
 	if (kernel_is_before(5, 12))
 		mounts_are_refused();
 	else
-		untried("maps are not seen before Linux 6.15");
+		maps_are_not_read();
 }
 
 static int open_with(const char *path, const char *map, unsigned int flags, struct idm_error *err)

@@ -31,11 +31,6 @@
 #define CAPABILITY "security.capability"
 #define ACL "system.posix_acl_access"
 
-static void mounts_are_not_mapped(void)
-{
-	untried("the kernel maps no mounts before Linux 5.12");
-}
-
 /* ---- the files: directories with one file "f" each ---- */
 
 struct attributes {

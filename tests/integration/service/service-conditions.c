@@ -17,11 +17,6 @@
 #define OF_UID "200005"	  /* for this uid alone, which /etc/subuid can grant */
 #define OF_GROUP "of-gid" /* for this gid alone */
 
-static void mounts_are_not_mapped(void)
-{
-	untried("the kernel maps no mounts before Linux 5.12");
-}
-
 struct request {
 	const struct mapper *mapper;
 	int userns; /* -1: a new one */

@@ -24,11 +24,6 @@
 #define TREES 20 /* of a batch */
 #define BATCHES (test_is_long() ? 150U : test_is_slow() ? 1U : 20U)
 
-static void mounts_are_not_mapped(void)
-{
-	untried("the kernel maps no mounts before Linux 5.12");
-}
-
 /* ---- files ---- */
 
 static void name_tree(unsigned int tree, char path[64])

@@ -15,11 +15,6 @@
 #include "clients.h"
 #include "lib/base/macros.h"
 
-static void mounts_are_not_mapped(void)
-{
-	untried("the kernel maps no mounts before Linux 5.12");
-}
-
 static struct identity user_with(uint32_t uid, char map[32])
 {
 	snprintf(map, 32, "0 %u 1\n", uid);
@@ -186,7 +181,7 @@ static void hold_without_line(void *pipes)
 
 static void the_kernel_does_not_tell(void)
 {
-	untried("the kernel tells a service whose user namespace a client is in from Linux 6.5 on");
+	untried("the kernel does not tell a service which user namespace a client is in");
 }
 
 TEST_SINCE(6, 5, the_kernel_does_not_tell, ids_of_a_namespace_without_a_line_are_one_user)

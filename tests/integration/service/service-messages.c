@@ -35,11 +35,6 @@
 #include "lib/base/macros.h"
 #include "lib/sys/syscall.h"
 
-static void mounts_are_not_mapped(void)
-{
-	untried("the kernel maps no mounts before Linux 5.12");
-}
-
 static void with_service(void (*body)(void *))
 {
 	struct service service;
@@ -714,7 +709,7 @@ TEST(files_that_cannot_be_written_fill_nothing)
 
 static void the_kernel_does_not_tell(void)
 {
-	untried("the kernel tells a service that a client exited from Linux 6.5 on");
+	untried("the kernel does not tell a service that a client exited");
 }
 
 /* Their processes are gone before the service accepts. */

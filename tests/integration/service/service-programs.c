@@ -32,11 +32,6 @@
 #define IDS 4U /* of a namespace with FEW_IDS */
 #define OWNERS 6U
 
-static void mounts_are_not_mapped(void)
-{
-	untried("the kernel maps no mounts before Linux 5.12");
-}
-
 /* ---- programs ---- */
 
 /* Root's ID is the last one: version 2 of the attribute has none. */

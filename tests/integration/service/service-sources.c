@@ -17,11 +17,6 @@
 #include "lib/base/macros.h"
 #include "lib/sys/syscall.h"
 
-static void mounts_are_not_mapped(void)
-{
-	untried("the kernel maps no mounts before Linux 5.12");
-}
-
 /* ---- quotas ---- */
 
 #define DISK SCRATCH "/disk"

@@ -22,7 +22,7 @@
 static void no_trees(void)
 {
 	scratch_enter();
-	untried("a root is a detached tree");
+	untried("idm_tree_open() cannot open the root of the child");
 }
 
 static int open_staging(void)

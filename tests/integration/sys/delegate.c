@@ -535,7 +535,7 @@ TEST(the_program_is_never_dumpable)
 
 static void no_empty_table(void)
 {
-	untried("the kernel cannot make an empty descriptor table, or a filter is a danger");
+	untried("a kill by a seccomp filter would be the caller's, and the table is copied");
 }
 
 /* A copy of them would keep a mount busy, or a pipe open. */
