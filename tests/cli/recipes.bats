@@ -141,8 +141,8 @@ try_line()
 }
 
 @test "user in fstab, and what helps" {
-	mkdir srv/photos dst/target
-	echo '/mnt/srv/photos /mnt/dst/target idmap user,noauto,map=1000:2000,keep-rest 0 0' >fstab
+	mkdir srv/data dst/target
+	echo '/mnt/srv/data /mnt/dst/target idmap user,noauto,map=1000:2000,keep-rest 0 0' >fstab
 	mount --bind fstab /etc/fstab
 	# Another user than one of passwd(5) has no name, which mount(8) records.
 	run -32 as 1000 mount /mnt/dst/target
@@ -152,6 +152,6 @@ try_line()
 	umount /etc/fstab
 	block 1 'A mount for ordinary users in fstab' >fstab
 	prints '1 line checked' idmount check --fstab fstab
-	run -0 mount -T fstab /mnt/home/bob/photos
-	same 'mounted' 1 "$(mounts_at /mnt/home/bob/photos)"
+	run -0 mount -T fstab /mnt/home/bob/data
+	same 'mounted' 1 "$(mounts_at /mnt/home/bob/data)"
 }
