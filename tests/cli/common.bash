@@ -234,13 +234,14 @@ as()
 	setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all -- "$@"
 }
 
-# make_account ID HOME: makes the user joe with subordinate IDs, in this mount namespace alone.
+# make_account ID HOME: makes the user joe with subordinate IDs, in this mount namespace alone. There, another account of
+# this machine with that name or ID is not.
 make_account()
 {
 	local file
 
 	for file in passwd group; do
-		sed /^joe:/d "/etc/$file" >$file
+		sed -E "/^(joe:|[^:]*:[^:]*:$1:)/d" "/etc/$file" >$file
 	done
 	echo "joe:x:$1:$1::$2:/bin/sh" >>passwd
 	echo "joe:x:$1:" >>group
