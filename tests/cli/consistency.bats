@@ -351,7 +351,7 @@ fish_offers()
 
 	type -P scdoc >/dev/null || skip 'scdoc is not installed'
 	for page in man/*.scd; do
-		text=$(scripts/man-page.sh scdoc <"$page")
+		text=$(scripts/man-page.sh scdoc /usr/bin <"$page")
 		if [[ $text == *$'\n.TS\n'* ]]; then
 			with_table=$((with_table + 1))
 			same "$page" "'\\\" t" "$(head -1 <<<"$text")"

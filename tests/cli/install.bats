@@ -53,3 +53,33 @@ python_modules()
 	configure -Dtests=false -Dbench=true
 	same 'programs' $'bare-front\nbare-mount\nbare-run' "$(meson introspect --targets build | jq -r "$programs")"
 }
+
+@test "the examples name the programs where they are installed" {
+	local examples
+
+	configure --prefix /usr
+	examples=$(sed -n 's|^/usr/share/doc/idmount/examples/||p' destinations)
+	same 'examples' "$(cd "$ROOT/contrib" && find . -type f ! -name meson.build ! -name 'idmount*.service' ! -name '*.socket' | sed 's|^\./||' | sort)" "$examples"
+	grep -F '"/usr/bin/idmount"' build/contrib/idmount.json
+	grep -F '"/usr/bin/idmount-oci-runtime"' build/contrib/idmount.conf
+	grep -F '"/usr/bin/idmount-oci-runtime"' build/contrib/50-idmount.conf
+	grep -F 'without it: /usr/bin/idmount-oci-runtime' <(sh build/contrib/handler.sh --help)
+	same 'other places' '' "$(grep -r /usr/local/bin/idmount build/contrib || true)"
+	configure
+	diff "$ROOT/contrib/hooks.d/idmount.json" build/contrib/idmount.json
+}
+
+# Without dpkg-architecture, meson uses lib64 if /usr has one.
+@test "a directory where ld.so does not look for libraries is noticed" {
+	[[ -e /etc/debian_version ]] || skip 'this is not Debian'
+	configure
+	[[ $output != *'Debian looks for no library'* ]]
+	configure -Dlibdir=lib64
+	[[ $output == *'WARNING: Debian looks for no library in lib64: install dpkg-dev and configure anew, or set -Dlibdir=lib'* ]]
+	same 'the library' /usr/local/lib64/libidmount.so.0 "$(grep 'libidmount\.so\.0$' destinations)"
+	same 'directories of ld.so' '' "$(ldconfig -v 2>/dev/null | grep '^/usr/local/lib64:' || true)"
+	need_root
+	[[ -d /usr/lib64 && ! -L /usr/lib64 ]] || return 0
+	unshare --mount sh -euc 'mount --bind /bin/false "$(command -v dpkg-architecture)"; rm -rf build; meson setup build "$1" -Dman=disabled' sh "$ROOT" >log
+	grep -F 'Debian looks for no library in lib64' log
+}
