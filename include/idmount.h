@@ -1363,8 +1363,8 @@ struct idm_plan_read_options {
 	enum idm_plan_format format;
 	int dirfd; /* what relative paths begin at: the directory of the bundle; AT_FDCWD */
 	/*
-	 * A map for mounts to which the text assigns none; NULL: none. containerd: for every bind, overlay, ext4,
-	 * xfs and erofs. OCI: for the root filesystem, and for mounts with idmap or ridmap if there is no
+	 * A map for mounts to which the text assigns none; NULL: none. containerd: for every bind, overlay and
+	 * filesystem on a device. OCI: for the root filesystem, and for mounts with idmap or ridmap if there is no
 	 * linux.uidMappings.
 	 */
 	const struct idm_map *map;

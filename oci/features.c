@@ -43,7 +43,7 @@ static int ask_runtime(char **argv, char **text, size_t *length, struct idm_erro
 	if (r < 0)
 		idm_fail(err, r, step_features, NULL, "read: %s", strerror(-r));
 	close(ends[0]);
-	if (!has_program_succeeded(pid) || !*length) {
+	if (wait_for_program(pid) != 0 || !*length) {
 		free(*text);
 		*text = NULL;
 	}

@@ -22,12 +22,12 @@ int start_program_to(const char *const argv[], int out, pid_t *pid)
 	return -r;
 }
 
-bool has_program_succeeded(pid_t pid)
+int wait_for_program(pid_t pid)
 {
 	int status;
 
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
-			return false;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+			return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }

@@ -24,8 +24,8 @@ static const struct option_row options[] = {
 
 static const char details[] =
 	"FILE is JSON, - is standard input; relative paths in it begin at its directory. The map\n"
-	"is for mounts to which FILE assigns none: of a mount list, those that show files (bind,\n"
-	"overlay, ext4, xfs, erofs); of a bundle, the root filesystem.\n"
+	"is for mounts to which FILE assigns none: of a mount list, binds, overlays and\n"
+	"filesystems on devices; of a bundle, the root filesystem.\n"
 	"idmount puts everything together out of sight, and it appears at TARGET at once.\n"
 	"  idmount apply -m 0:100000:65536 --journal /run/box.mounts mounts.json /run/box/root\n"
 	"  idmount undo --journal /run/box.mounts\n"

@@ -37,33 +37,39 @@ bool is_device_source(const char *source)
 
 /* ---- what other programs know ---- */
 
-/*
- * Returns the first line of a program's output, which the caller frees. NULL: the program has failed, or
- * could not be started, which has been reported.
- */
-static char *read_answer(const char *const argv[])
+/* The first line of a program's output, which the caller frees, and its exit status. */
+struct answer {
+	char *line; /* NULL if there is no output */
+	int status; /* -1: a signal killed it */
+};
+
+/* Returns false after a report, if the program cannot be started. */
+static bool ask_program(const char *const argv[], struct answer *answer)
 {
 	int ends[2], r;
-	char *text = NULL;
 	size_t length;
 	pid_t pid;
 
+	*answer = (struct answer){ 0 };
 	if (pipe2(ends, O_CLOEXEC) < 0) {
 		report_failure("%s: make pipe: %s", argv[0], strerror(errno));
-		return NULL;
+		return false;
 	}
 	r = start_program_to(argv, ends[1], &pid);
 	close(ends[1]);
-	if (r < 0)
+	if (r < 0) {
+		close(ends[0]);
 		report_failure("%s: execute: %s", argv[0], strerror(-r));
-	else if (idm_read_file(ends[0], IDM_READ_FILE_MOST, &text, &length) < 0)
-		text = NULL;
+		return false;
+	}
+	r = idm_read_file(ends[0], IDM_READ_FILE_MOST, &answer->line, &length);
 	close(ends[0]);
-	if (r == 0 && !has_program_succeeded(pid) && text)
-		*text = '\0';
-	if (text)
-		text[strcspn(text, "\n")] = '\0';
-	return text;
+	answer->status = wait_for_program(pid);
+	if (r < 0)
+		answer->line = NULL;
+	else
+		answer->line[strcspn(answer->line, "\n")] = '\0';
+	return true;
 }
 
 /* PATH may lack the directory of such programs: for ordinary users, and for helpers of mount(8). */
@@ -76,31 +82,50 @@ static const char *find_program(const char *path)
 static char *find_device(const char *source)
 {
 	const char *const argv[] = { find_program("/sbin/findfs"), source, NULL };
-	char *path;
+	struct answer answer;
 
 	if (!is_device_tag(source))
 		return strdup(source);
-	path = read_answer(argv);
-	if (path && *path == '/')
-		return path;
+	if (!ask_program(argv, &answer))
+		return NULL;
+	if (answer.status == 0 && answer.line && *answer.line == '/')
+		return answer.line;
 	report_failure("%s: find device: findfs(8) knows no such device", source);
-	free(path);
+	free(answer.line);
 	return NULL;
 }
 
-/* The same for a type. A device with the traces of several filesystems has none for blkid(8). */
+/* The exit statuses are those of util-linux. Other programs of that name lack the option -p. */
+static void report_no_type(const struct mount_request *request, const char *device, int status)
+{
+	if ((status == 0 || status == 2) && access(device, R_OK) < 0)
+		report_failure("%s: find type: %s", request->source, strerror(errno));
+	else if (status == 0 || status == 2)
+		report_failure("%s: find type: blkid(8) finds no filesystem on it", request->source);
+	else if (status == 8)
+		report_failure("%s: find type: blkid(8) finds traces of several filesystems; name the type "
+			       "(%s), or erase the others with wipefs(8)",
+			       request->source, request->type_option);
+	else
+		report_failure("%s: find type: blkid(8) of util-linux fails; name the type (%s)",
+			       request->source, request->type_option);
+}
+
 static char *find_type(const struct mount_request *request, const char *device)
 {
 	const char *const argv[] = {
 		find_program("/sbin/blkid"), "-p", "-s", "TYPE", "-o", "value", "--", device, NULL
 	};
-	char *type = request->type ? strdup(request->type) : read_answer(argv);
+	struct answer answer;
 
-	if (type && *type)
-		return type;
-	report_failure("%s: find type: blkid(8) finds no filesystem, or several; name the type (%s)",
-		       request->source, request->type_option);
-	free(type);
+	if (request->type)
+		return strdup(request->type);
+	if (!ask_program(argv, &answer))
+		return NULL;
+	if (answer.status == 0 && answer.line && *answer.line)
+		return answer.line;
+	report_no_type(request, device, answer.status);
+	free(answer.line);
 	return NULL;
 }
 

@@ -22,16 +22,25 @@ static const enum idm_error_step step_plan = IDM_STEP_PLAN_MOUNT;
 /* ---- filesystems ---- */
 
 static const struct idm_filesystem filesystems[] = {
-	{ "tmpfs", "tmpfs", false },
-	{ "proc", "proc", false },
-	{ "sysfs", "sysfs", false },
-	{ "devpts", "devpts", false },
-	{ "mqueue", "mqueue", false },
-	{ "cgroup2", "cgroup2", false },
-	{ "cgroup", "cgroup2", false } /* OCI configurations use this name for both versions */,
-	{ "ext4", "ext4", true },
-	{ "xfs", "xfs", true },
-	{ "erofs", "erofs", true },
+	{ "tmpfs", "tmpfs", false, false },
+	{ "proc", "proc", false, false },
+	{ "sysfs", "sysfs", false, false },
+	{ "devpts", "devpts", false, false },
+	{ "mqueue", "mqueue", false, false },
+	{ "cgroup2", "cgroup2", false, false },
+	{ "cgroup", "cgroup2", false, false } /* OCI configurations use this name for both versions */,
+	/* The types that a kernel maps. By the name ext4, the same driver maps these. */
+	{ "ext2", "ext4", true, false },
+	{ "ext3", "ext4", true, false },
+	{ "ext4", "ext4", true, false },
+	{ "xfs", "xfs", true, false },
+	{ "btrfs", "btrfs", true, false },
+	{ "f2fs", "f2fs", true, false },
+	{ "vfat", "vfat", true, false },
+	{ "ntfs3", "ntfs3", true, false },
+	{ "ntfs", "ntfs3", true, false } /* the name that blkid(8) has for it */,
+	{ "erofs", "erofs", true, true },
+	{ "squashfs", "squashfs", true, true },
 };
 
 const struct idm_filesystem *idm_filesystem_by_name(const char *name)

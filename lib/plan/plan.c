@@ -65,7 +65,7 @@ static int copy_type(struct idm_plan_entry *entry, const struct idm_plan_add_opt
 		return 0;
 	idm_fail(err, -EINVAL, step_plan, m->type, "unknown type of mount");
 	idm_hint(err, "the types are bind, overlay, tmpfs, proc, sysfs, devpts, mqueue, cgroup2, ext4, "
-		      "xfs and erofs");
+		      "xfs, btrfs, f2fs, vfat, ntfs3, erofs and squashfs");
 	return -EINVAL;
 }
 
@@ -78,10 +78,8 @@ static int copy_source(struct idm_plan_entry *entry, const struct idm_plan_add_o
 
 	idm_plan_entry_name(entry, name, sizeof(name));
 	if (wanted && !(m->source && *m->source))
-		return entry->kind == IDM_PLAN_ENTRY_BIND
-			       ? idm_fail(err, -EINVAL, step_plan, name, "a bind requires a source")
-			       : idm_fail(err, -EINVAL, step_plan, name, "an %s requires a source",
-					  entry->filesystem->name);
+		return idm_fail(err, -EINVAL, step_plan, name, "the type %s requires a source",
+				entry->kind == IDM_PLAN_ENTRY_BIND ? "bind" : entry->filesystem->name);
 	if (m->dirfd != AT_FDCWD) {
 		entry->dirfd = idm_sys_dup(m->dirfd);
 		if (entry->dirfd < 0)

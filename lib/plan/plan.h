@@ -63,6 +63,7 @@ struct idm_filesystem {
 	const char *name;
 	const char *type; /* the kernel's name for it */
 	bool on_device;	  /* its source is a block device, or a file by "loop" */
+	bool rdonly;	  /* never written, so it needs no writable device */
 };
 
 /* Returns NULL if no filesystem has this name. */

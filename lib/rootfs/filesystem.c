@@ -128,8 +128,7 @@ static int set_source(int fs, const struct idm_plan_entry *entry, struct idm_err
 int idm_filesystem_open(const struct idm_plan_entry *entry, uint32_t attr, struct idm_error *err)
 {
 	const struct idm_filesystem *type = entry->filesystem;
-	/* A filesystem that is never written needs no writable device. */
-	bool rdonly = attr & IDM_ATTR_RDONLY || strcmp(type->name, "erofs") == 0;
+	bool rdonly = attr & IDM_ATTR_RDONLY || type->rdonly;
 	AUTO_CLOSE int fs = open_entry_context(entry, err), device = -1, tree = -1;
 	const char *subject = entry->source ? entry->source : type->name;
 	int r;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/base/macros.h"
+#include "lib/plan/plan.h"
 #include "read.h"
 
 /* The fields in Go's spelling and in protobuf's. */
@@ -57,16 +58,17 @@ static int read_optional_string(const struct idm_json *field, const char **strin
 /* Mounts whose files are on a disk get the map. A map for a proc would be nonsense. */
 static bool wants_map(const struct idm_plan_add_options *m, const struct idm_option_list *options)
 {
-	static const char *const types[] = { "bind", "overlay", "ext4", "xfs", "erofs" };
+	const struct idm_filesystem *filesystem;
 
 	if (idm_option_list_have_map(options))
 		return false;
 	if (idm_option_list_make_bind(options))
 		return true;
-	for (size_t i = 0; m->type && i < ARRAY_SIZE(types); i++)
-		if (strcmp(m->type, types[i]) == 0)
-			return true;
-	return false;
+	if (!m->type)
+		return false;
+	filesystem = idm_filesystem_by_name(m->type);
+	return filesystem ? filesystem->on_device
+			  : strcmp(m->type, "bind") == 0 || strcmp(m->type, "overlay") == 0;
 }
 
 static int read_containerd_mount(const struct idm_plan_reader *reader, const struct idm_json *mount)

@@ -1171,14 +1171,52 @@ free_disk()
 	refused 1 "idmount: mount: missing: open target: the target does not exist
 hint: create it first, or ask for it (--mkdir)" idmount mount -m 0:0 "$device" missing
 	wipefs -aq "$device"
-	refused 1 "idmount: mount: $device: find type: blkid(8) finds no filesystem, or several; name the type (-t)" \
-		idmount mount -m 0:0 "$device" dst
+	refused 1 "idmount: mount: $device: find type: blkid(8) finds no filesystem on it" idmount mount -m 0:0 "$device" dst
 	# Neither a PATH without the directory of blkid(8), nor a program of that name in it matters.
 	printf '#!/bin/sh\necho ext4\n' >blkid
 	chmod +x blkid
 	PATH=/mnt:/usr/bin:/bin run -1 --separate-stderr idmount mount -m 0:0 "$device" dst
 	[[ $stderr == "idmount: mount: $device: find type: "* ]]
 	free_disk
+}
+
+# image TYPE: makes a filesystem of that type in the file images/TYPE, on the loop device $device.
+image()
+{
+	local file=images/$1
+
+	rm -f "$file"
+	mkdir -p images/root
+	case $1 in
+		squashfs) mksquashfs images/root "$file" -quiet >/dev/null ;;
+		erofs) mkfs.erofs -Enoinline_data "$file" images/root >/dev/null ;;
+		*) truncate -s 320M "$file" && "mkfs.$1" -q "$file" >/dev/null 2>&1 ;;
+	esac
+	device=$(losetup --find --show "$file") || skip 'there is no loop device'
+}
+
+@test "a block device: blkid(8) knows the type of each filesystem that can be mapped" {
+	local device type driver
+
+	for type in ext2 ext3 ext4 xfs btrfs squashfs erofs; do
+		driver=$(sed 's/ext[23]/ext4/' <<<"$type")
+		grep -qw "$driver" /proc/filesystems || continue
+		image $type
+		noting idmount mount -m 0:1000 "$device" dst
+		same "$type" "$driver 1000:1000" "$(idmount list -rno fstype dst) $(owner dst)"
+		umount dst
+		losetup --detach "$device"
+	done
+	# Its superblock is 64 KiB behind the one of ext4.
+	image btrfs
+	head -c 4096 images/ext4 | dd of="$device" conv=notrunc status=none
+	refused 1 "idmount: mount: $device: find type: blkid(8) finds traces of several filesystems; name the type (-t), or erase the others with wipefs(8)" \
+		idmount mount -m 0:0 "$device" dst
+	losetup --detach "$device"
+	image ext4
+	run -1 --separate-stderr as 1000 "$IDMOUNT" mount -m 0:0 "$device" dst
+	same 'without privilege' "idmount: mount: $device: find type: Permission denied" "$stderr"
+	losetup --detach "$device"
 }
 
 @test "a block device is no layer of an overlay" {

@@ -183,6 +183,10 @@ TEST(types)
 		  "/",
 		  { "loop", "ro" },
 		  "erofs on /\n  source /x\n  attributes +rdonly\n  loop\n" },
+		{ "ext3", "/x", "/", { NULL }, "ext3 on /\n  source /x\n" },
+		{ "btrfs", "/x", "/", { "subvol=a" }, "btrfs on /\n  source /x\n  option subvol=a\n" },
+		{ "squashfs", "/x", "/", { "loop" }, "squashfs on /\n  source /x\n  loop\n" },
+		{ "vfat", "/x", "/", { NULL }, "vfat on /\n  source /x\n" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -361,11 +365,12 @@ TEST(refused)
 		  "overlay on /t: plan mount: nosuid: expected no value, got \"1\"" },
 		/* types, sources, targets */
 		{ "zfs", "/s", "/t", { NULL }, "zfs: plan mount: unknown type of mount" },
+		{ "crypto_LUKS", "/s", "/t", { NULL }, "crypto_LUKS: plan mount: unknown type of mount" },
 		{ "Bind", "/s", "/t", { NULL }, "Bind: plan mount: unknown type of mount" },
 		{ NULL, "/s", "/t", { "ro" }, "/t: plan mount: the type is missing" },
-		{ "bind", NULL, "/t/", { NULL }, "bind on /t: plan mount: a bind requires a source" },
-		{ "bind", "", "/t", { NULL }, "bind on /t: plan mount: a bind requires a source" },
-		{ "ext4", NULL, "/t", { "loop" }, "ext4 on /t: plan mount: an ext4 requires a source" },
+		{ "bind", NULL, "/t/", { NULL }, "bind on /t: plan mount: the type bind requires a source" },
+		{ "bind", "", "/t", { NULL }, "bind on /t: plan mount: the type bind requires a source" },
+		{ "ext4", NULL, "/t", { "loop" }, "ext4 on /t: plan mount: the type ext4 requires a source" },
 		{ "bind",
 		  "/s",
 		  "/t/../x",
