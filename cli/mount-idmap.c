@@ -26,6 +26,9 @@
 
 enum { MOUNT_USAGE = 1, MOUNT_SYSTEM = 2, MOUNT_FAILED = 32 };
 
+static const char usage[] =
+	"usage: mount.idmap SOURCE TARGET [-sfnv] [-N NAMESPACE] [-t TYPE] -o map=MAP[,OPTION]...";
+
 /* The request of the command line. */
 struct helper {
 	struct fstab_options options;
@@ -67,8 +70,7 @@ static int parse_flags(struct helper *h, int argc, char **argv, bool options)
 				status = parse_fstab_options(&h->options, optarg);
 			break;
 		default:
-			status = report_usage("usage: mount.idmap SOURCE TARGET [-sfnv] [-N NAMESPACE] "
-					      "-o map=MAP[,OPTION]...");
+			status = report_usage("%s", usage);
 		}
 	}
 	return status;
@@ -76,8 +78,7 @@ static int parse_flags(struct helper *h, int argc, char **argv, bool options)
 
 static int print_helper_usage(void)
 {
-	return print_line(
-		       "usage: mount.idmap SOURCE TARGET [-sfnv] [-N NAMESPACE] -o map=MAP[,OPTION]...") ||
+	return print_line("%s", usage) ||
 	       print_line("mount(8) runs it for the type idmap; see mount.idmap(8).");
 }
 
@@ -101,8 +102,7 @@ static int read_helper_arguments(struct helper *h, int argc, char **argv)
 	int status = parse_flags(h, argc, argv, false);
 
 	if (status == DONE && argc - optind != 2)
-		status = report_usage("usage: mount.idmap SOURCE TARGET [-sfnv] [-N NAMESPACE] "
-				      "-o map=MAP[,OPTION]...");
+		status = report_usage("%s", usage);
 	if (status != DONE)
 		return status;
 	h->options.mount.source = argv[optind];

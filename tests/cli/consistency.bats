@@ -295,6 +295,8 @@ fish_offers()
 	for flag in s f n v N t; do
 		grep -qE "^\*-$flag\*" "$helper_page"
 	done
+	same 'usage' "$(grep -F '*mount.idmap* _SOURCE_' "$helper_page" | tr -d '*_')" \
+		"$("$MOUNT_IDMAP" --help | sed -n 's/^usage: //p')"
 }
 
 @test "every exported function has a page by its name, and no other function" {

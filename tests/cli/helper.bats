@@ -422,7 +422,7 @@ mount.idmap: attached the copy at /mnt/dst" "$stderr"
 	refused 1 'mount.idmap: u:1:3:1: add to map: overlaps u:1:2:1: both have the disk ID 1' idmap map=1:2+1:3
 	refused 1 "mount.idmap: check map: the map has no gid entries; the kernel requires both sides
 hint: add one such as g:0:100000:65536, or -o keep-rest to let every gid keep its number" idmap map=u:1000:2000
-	local usage='mount.idmap: usage: mount.idmap SOURCE TARGET [-sfnv] [-N NAMESPACE] -o map=MAP[,OPTION]...'
+	local usage='mount.idmap: usage: mount.idmap SOURCE TARGET [-sfnv] [-N NAMESPACE] [-t TYPE] -o map=MAP[,OPTION]...'
 	refused 1 "$usage" /sbin/mount.idmap
 	refused 1 "$usage" /sbin/mount.idmap src -o map=0:1
 	refused 1 "$usage" /sbin/mount.idmap src dst third -o map=0:1
@@ -433,7 +433,7 @@ hint: add one such as g:0:100000:65536, or -o keep-rest to let every gid keep it
 @test "--help and --version, alone" {
 	prints "mount.idmap $(idmount --version | cut -d' ' -f2)" "$MOUNT_IDMAP" --version
 	prints "mount.idmap $(idmount --version | cut -d' ' -f2)" "$MOUNT_IDMAP" -V
-	prints 'usage: mount.idmap SOURCE TARGET [-sfnv] [-N NAMESPACE] -o map=MAP[,OPTION]...
+	prints 'usage: mount.idmap SOURCE TARGET [-sfnv] [-N NAMESPACE] [-t TYPE] -o map=MAP[,OPTION]...
 mount(8) runs it for the type idmap; see mount.idmap(8).' "$MOUNT_IDMAP" --help
 	same '-h' "$("$MOUNT_IDMAP" --help)" "$("$MOUNT_IDMAP" -h)"
 	run -1 --separate-stderr "$MOUNT_IDMAP" --help src dst -o map=0:1

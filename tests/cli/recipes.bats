@@ -155,3 +155,34 @@ try_line()
 	run -0 mount -T fstab /mnt/home/bob/data
 	same 'mounted' 1 "$(mounts_at /mnt/home/bob/data)"
 }
+
+# examples: prints the commands below EXAMPLES of idmount(8), with their directories below /mnt.
+examples()
+{
+	sed -n '/^# EXAMPLES/,/^# DESC/s/^\t\*\(.*\)\*$/\1/p' "$ROOT/man/idmount.8.scd" |
+		sed -E 's,(^| )/(srv|home|var|run),\1/mnt/\2,g; s/\\//g'
+}
+
+# Without a container, and with the user namespace of this process.
+@test "the examples at the beginning of idmount(8)" {
+	local example file n=0
+
+	# Also a target below the root of that image.
+	mkdir -p srv/{data,cache} home/bob/data var/lib/images/debian/mnt/var/cache run/box
+	touch srv/data/file
+	chown 1000:1000 srv/data/file
+	echo alice:300000:65536 | tee subuid >subgid
+	for file in subuid subgid; do
+		[[ ! -e /etc/$file ]] || mount --bind $file /etc/$file
+	done
+	same 'sections' $'# NAME\n# SYNOPSIS\n# EXAMPLES' "$(grep '^# ' "$ROOT/man/idmount.8.scd" | head -n 3)"
+	while read -r example; do
+		[[ $example != *--container* ]] || continue
+		n=$((n + 1))
+		run -0 --separate-stderr bash -euc "$(declare -f idmount); IDMOUNT=$IDMOUNT; ${example/4711/\$\$}"
+		[[ $example == *' /mnt/home/bob/data' ]] || continue
+		same "$example" 2000 "$(stat -c %u home/bob/data/file)"
+		umount home/bob/data
+	done < <(examples)
+	((n >= 9))
+}
