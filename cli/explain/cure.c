@@ -258,7 +258,7 @@ static bool change_permission(const struct verdict *v, char *text, size_t size)
 	char path[VERDICT_TEXT], bits[4];
 
 	/* In the caller's user namespace no process can change such a file. */
-	if (is_hidden_id(refusing_inode(v)->uid) || is_unchangeable(v))
+	if (is_hidden_id(refusing_inode(v)->uid) || may_lack_owner(v) || is_unchangeable(v))
 		return false;
 	if (is_refusing_inode_unmapped(v))
 		return change_map(v, text, size);

@@ -3,7 +3,8 @@
  * The verdict. If entries of the mount's map are not visible, the facts have the visible ones only. A
  * refusal is then certain only if the kernel refuses the access with the best of hidden entries, too.
  */
-#include "verdict.h"
+#include "layer.h"
+#include "lib/sys/capability.h"
 
 /* Tries disk IDs from the highest one on. More than these are in no map of this program. */
 #define TRIES_MOST 1024
@@ -104,6 +105,41 @@ static bool may_hidden_entries_allow(const struct verdict *v)
 	return allows;
 }
 
+/* ---- owners that are not certain ---- */
+
+bool may_lack_owner(const struct verdict *v)
+{
+	return v->place->unseen & IDM_UNSEEN_OWNER && !v->facts.mount_map &&
+	       (is_on_overlay(v) || v->facts.fs_map);
+}
+
+static void remove_owner(struct idm_explain_inode *inode)
+{
+	const uint32_t hidden = IDM_EXPLAIN_NO_ID - 1;
+
+	if (inode->uid == hidden || inode->uid == idm_overflow_id(IDM_UID))
+		inode->uid = IDM_EXPLAIN_NO_ID;
+	if (inode->gid == hidden || inode->gid == idm_overflow_id(IDM_GID))
+		inode->gid = IDM_EXPLAIN_NO_ID;
+}
+
+/* If only one of both refuses, the verdict is that one. */
+static void doubt_owner(struct verdict *v)
+{
+	struct idm_explain_inode inode = *v->facts.inode;
+	struct idm_explain_options facts = v->facts;
+	struct idm_explain_result result = IDM_EXPLAIN_RESULT_INIT;
+
+	remove_owner(&inode);
+	facts.inode = &inode;
+	if (idm_explain(&facts, &result, NULL) < 0 || !result.errnum == !v->result.errnum)
+		return;
+	v->is_unknown = true;
+	v->doubt = v->result.errnum ? "the file has no owner" : "the file has the owner that is shown";
+	if (!v->result.errnum)
+		v->result = result;
+}
+
 int fill_in_verdict(struct verdict *v, struct idm_error *err)
 {
 	int r;
@@ -114,6 +150,9 @@ int fill_in_verdict(struct verdict *v, struct idm_error *err)
 	r = idm_explain(&v->facts, &v->result, err);
 	if (r == 0 && v->result.rule && v->place->unseen & IDM_UNSEEN_MOUNT_MAP)
 		v->is_unknown = may_hidden_entries_allow(v);
+	v->doubt = "a map entry that is not visible here does";
+	if (r == 0 && may_lack_owner(v))
+		doubt_owner(v);
 	return r;
 }
 

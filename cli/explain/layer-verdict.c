@@ -163,26 +163,40 @@ static int judge_mounter(struct layer_check *check, const struct idm_explain_inf
 	return is_copied(v, check->file) && v->uncopyable >> i & 1 ? refuse_copy(v) : 0;
 }
 
-static int judge_layer_file(const struct idm_explain_info *place, void *data)
+static void judge_mounters(struct layer_check *check, const struct idm_explain_info *place)
 {
-	struct layer_check *check = data;
-
-	if (!place->is_last)
-		return 0;
 	for (size_t i = 0; i < check->mounters.n; i++)
 		check->refusals += (unsigned int)judge_mounter(check, place, i);
 	check->is_judged = true;
+}
+
+static int judge_layer_file(const struct idm_explain_info *place, void *data)
+{
+	if (place->is_last)
+		judge_mounters(data, place);
 	return 0;
+}
+
+/*
+ * An overlay shows mode, ACL and owner of the file in the layer, as the layer's mount shows them. So the
+ * layer itself is only required for what depends on the layer that it is, or on an ID on disk.
+ */
+static bool is_judged_as_shown(const struct verdict *v)
+{
+	return v->facts.access == IDM_ACCESS_READ || v->facts.access == IDM_ACCESS_EXECUTE;
 }
 
 /* If the mounters that are possible differ, the verdict is not known. */
 static void judge_layer_of(struct layer_check *check)
 {
 	find_mounters(check->v->subject->pid, check->file->userxattr, &check->mounters);
-	if (check->mounters.n)
+	if (check->mounters.n && *check->file->path)
 		idm_explain_path(0, check->file->path, IDM_EXPLAIN_NOFOLLOW, judge_layer_file, check,
 				 NULL);
+	else if (check->mounters.n)
+		judge_mounters(check, check->v->place);
 	check->v->is_unknown = check->refusals && check->refusals < check->mounters.n;
+	check->v->doubt = "another process mounted it";
 	free_mounters(&check->mounters);
 }
 
@@ -192,7 +206,8 @@ bool judge_layer(struct verdict *v)
 	struct layer_check check = { .v = v, .file = &file };
 
 	find_layer_file(v, &file);
-	if (*file.path && !file.map_unseen && can_judge(v, &file))
+	if (*file.path ? !file.map_unseen && can_judge(v, &file)
+		       : file.has_options && is_judged_as_shown(v))
 		judge_layer_of(&check);
 	free_layer_file(&file);
 	return check.is_judged;

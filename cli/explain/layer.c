@@ -185,6 +185,7 @@ static void search_mountinfo(struct layer_search *s, FILE *mountinfo, uint64_t i
 		options = find_super_options(line, id);
 		if (!options)
 			continue;
+		s->file->has_options = true;
 		s->file->userxattr = strstr(options, ",userxattr");
 		search_options(s, options);
 		break;

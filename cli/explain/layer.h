@@ -13,7 +13,8 @@ struct layer_file {
 	struct idm_map *map; /* of the mount that the layer is on; NULL: none */
 	bool map_unseen;
 	uint32_t uid, gid; /* on disk in the layer */
-	bool userxattr;	   /* an option of the overlay */
+	bool has_options;  /* of the overlay: they are known */
+	bool userxattr;	   /* one of them */
 };
 
 bool is_on_overlay(const struct verdict *v);

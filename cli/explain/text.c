@@ -129,12 +129,13 @@ static void print_layer(const struct verdict *v)
 /* stat(2) shows such an owner as the overflow ID, user nobody as a rule. */
 static void print_unknown_owner(const struct verdict *v)
 {
-	const struct idm_mount_info *mount = v->place->mount;
 	char text[2 * VERDICT_TEXT];
-	bool lost = v->result.uid == IDM_EXPLAIN_NO_ID && mount && mount->map_state != IDM_MAP_NONE;
 
-	print_line("           inside: owner unmapped, since %s",
-		   lost ? "the mount does not map it" : "the user namespace has no number for it");
+	if (v->result.uid == IDM_EXPLAIN_NO_ID)
+		print_line("           inside: owner unmapped, since %s it", lost_owner_text(v));
+	else
+		print_line("           inside: owner unmapped, since the user namespace has no number "
+			   "for it");
 	if (!describe_owner_map(v, text, sizeof(text)))
 		return;
 	print_line("           to own it: %s", text);

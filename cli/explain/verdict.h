@@ -17,6 +17,7 @@ struct verdict {
 	struct idm_explain_result result; /* errnum is 0 if the access is allowed */
 	const char *reason;		  /* of a refusal without a rule; NULL: a rule refuses */
 	bool is_unknown;		  /* a fact that is not visible may allow what is refused */
+	const char *doubt;		  /* is_unknown: which one, after "unless" */
 	const struct subject *subject;
 	unsigned int accesses; /* 1 << IDM_ACCESS_*: a cure for a permission cures these refusals, too */
 	char layer_reason[VERDICT_TEXT]; /* `reason`, if a layer of an overlay refuses */
@@ -40,6 +41,12 @@ void write_bits(unsigned int bits, char text[4]);
 
 /* The file, or the directory that it is in: the one that the result is about. */
 const struct idm_explain_inode *refusing_inode(const struct verdict *v);
+
+/* Why the file has no owner on this mount, up to its name: "the mount does not map". */
+const char *lost_owner_text(const struct verdict *v);
+
+/* Whether the owner that is shown can stand for none: 65534, which the kernel shows for both. */
+bool may_lack_owner(const struct verdict *v);
 
 /* Whether the entry is that of a user or group (`kind`), by the ID that the mount shows. */
 bool is_acl_entry_of(const struct verdict *v, const struct idm_acl_entry *e, uint32_t kind, uint32_t id);

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "lib/sys/capability.h"
-#include "verdict.h"
+#include "layer.h"
 
 const char *access_word(enum idm_access access, bool is_directory)
 {
@@ -117,12 +117,19 @@ static void append_permission(const struct verdict *v, char *text, size_t size)
 	append(text, size, " lacks %s", bits);
 }
 
+const char *lost_owner_text(const struct verdict *v)
+{
+	if (v->place->mount && v->place->mount->map_state != IDM_MAP_NONE)
+		return "the mount does not map";
+	return is_on_overlay(v) ? "the map of its layer leaves out"
+				: "the user namespace that mounted the filesystem does not have";
+}
+
 static void append_useless_capability(const struct verdict *v, char *text, size_t size)
 {
 	if (is_unmapped(v))
-		append(text, size,
-		       "; capabilities do not count, since the mount does not map the owner "
-		       "or group");
+		append(text, size, "; capabilities do not count, since %s the owner or group",
+		       lost_owner_text(v));
 	else
 		append(text, size,
 		       "; capabilities do not count, since the user namespace of the process "
@@ -163,7 +170,7 @@ static void append_unmapped(const struct verdict *v, char *text, size_t size)
 	bool creates = facts->access == IDM_ACCESS_CREATE;
 
 	if (v->result.rule == IDM_RULE_UNMAPPED_OWNER) {
-		append(text, size, "the mount does not map");
+		append(text, size, "%s", lost_owner_text(v));
 		append_ids(v, owners, inode->uid, inode->gid, text, size);
 		return;
 	}
@@ -221,8 +228,8 @@ void describe_refusal(const struct verdict *v, char *text, size_t size)
 {
 	*text = '\0';
 	if (v->reason) {
-		append(text, size, "%s%s", v->reason,
-		       v->is_unknown ? ", unless another process mounted it" : "");
+		append(text, size, "%s%s%s", v->reason, v->is_unknown ? ", unless " : "",
+		       v->is_unknown ? v->doubt : "");
 		return;
 	}
 	if (v->result.on_directory)
@@ -242,7 +249,7 @@ void describe_refusal(const struct verdict *v, char *text, size_t size)
 	if (v->result.capable && is_about_capability(v->result.rule))
 		append_useless_capability(v, text, size);
 	if (v->is_unknown)
-		append(text, size, ", unless a map entry that is not visible here does");
+		append(text, size, ", unless %s", v->doubt);
 }
 
 const char *unseen_text(uint32_t bit)

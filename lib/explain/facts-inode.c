@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 /* The inode: owner and group as the filesystem has them, mode, flags and the access control list. */
 #include <errno.h>
+#include <linux/capability.h>
+#include <unistd.h>
 
 #include "facts.h"
 #include "lib/base/macros.h"
+#include "lib/sys/capability.h"
 #include "lib/sys/syscall.h"
 
 /* An owner without a number in the caller's user namespace exists all the same: it is not unmapped. */
@@ -23,6 +26,38 @@ static bool query_unmapped(const struct idm_process_facts *process, int fd, stru
 	AUTO_CLOSE int copy = idm_copy_mount(process, fd, true);
 
 	return copy >= 0 && query_inode(copy, st) == 0;
+}
+
+/* ---- inodes without an owner ---- */
+
+/* A layer maps it to none, or the user namespace of the filesystem does not have it. */
+static bool can_lack_owner(const struct idm_mount_facts *mount)
+{
+	return !mount->map && (mount->unseen & IDM_UNSEEN_LAYERS || mount->fs_map);
+}
+
+enum presence { IS_PRESENT, IS_MISSING, IS_UNKNOWN };
+
+/*
+ * An inode without an owner shows the overflow ID, as one of that ID does. The kernel lets no process
+ * write to the former: inode_permission(), also before it looks at the mode. Nor do capabilities count
+ * for it. The caller's capabilities count for all others in the initial user namespace.
+ */
+static enum presence probe_owner(const struct idm_process_facts *process, int fd, uint32_t mode)
+{
+	const int flags = AT_EMPTY_PATH | AT_EACCESS;
+	int r = idm_sys_faccessat2(fd, "", W_OK, flags);
+
+	if (r == 0)
+		return IS_PRESENT;
+	if (!process->caller_is_initial || !idm_has_capability(CAP_DAC_OVERRIDE))
+		return IS_UNKNOWN;
+	/* A read-only filesystem and an immutable file refuse before the kernel looks at the mode. */
+	if (r != -EACCES)
+		r = idm_sys_faccessat2(fd, "", R_OK, flags);
+	if (r == -EACCES)
+		return IS_MISSING;
+	return r == 0 && !(mode & (S_IRGRP | S_IROTH)) ? IS_PRESENT : IS_UNKNOWN;
 }
 
 /* ---- IDs ---- */
@@ -69,10 +104,20 @@ static uint32_t find_disk_id(const struct idm_process_facts *process,
 	return seen == overflow && !process->caller_is_initial ? HIDDEN_ID : seen;
 }
 
+static void remove_overflow_ids(const struct idm_process_facts *process, const struct statx *st,
+				struct idm_explain_inode *inode)
+{
+	if (st->stx_uid == process->overflow_uid)
+		inode->uid = IDM_EXPLAIN_NO_ID;
+	if (st->stx_gid == process->overflow_gid)
+		inode->gid = IDM_EXPLAIN_NO_ID;
+}
+
 static void collect_owner(const struct idm_process_facts *process, const struct idm_mount_facts *mount,
 			  int fd, struct statx *st, struct idm_inode_facts *facts)
 {
 	bool overflows = st->stx_uid == process->overflow_uid || st->stx_gid == process->overflow_gid;
+	enum presence owner = IS_PRESENT;
 
 	if (mount->map && overflows && query_unmapped(process, fd, st)) {
 		facts->inode.uid = st->stx_uid;
@@ -81,7 +126,11 @@ static void collect_owner(const struct idm_process_facts *process, const struct 
 	}
 	facts->inode.uid = find_disk_id(process, mount, IDM_UID, st->stx_uid);
 	facts->inode.gid = find_disk_id(process, mount, IDM_GID, st->stx_gid);
-	if (overflows && (mount->mapped || !process->caller_is_initial))
+	if (overflows && can_lack_owner(mount))
+		owner = probe_owner(process, fd, st->stx_mode);
+	if (owner == IS_MISSING)
+		remove_overflow_ids(process, st, &facts->inode);
+	if (owner == IS_UNKNOWN || (overflows && (mount->mapped || !process->caller_is_initial)))
 		facts->unseen |= IDM_UNSEEN_OWNER;
 }
 

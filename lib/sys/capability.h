@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the calling thread may do; for messages only, never for decisions. */
+/* What the calling thread may do: for messages, and to interpret a refusal. It never replaces a try. */
 #ifndef IDM_SYS_CAPABILITY_H
 #define IDM_SYS_CAPABILITY_H
 

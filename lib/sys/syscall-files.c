@@ -72,6 +72,11 @@ int idm_sys_fstatat(int dirfd, const char *path, struct stat *st, int flags)
 	return (int)CALL(fstatat(dirfd, path, st, flags));
 }
 
+int idm_sys_faccessat2(int dirfd, const char *path, int mode, int flags)
+{
+	return (int)CALL(syscall(SYS_faccessat2, dirfd, path, mode, flags));
+}
+
 int idm_sys_statx(int dirfd, const char *path, int flags, unsigned int mask, struct statx *st)
 {
 	return (int)CALL(syscall(SYS_statx, dirfd, path, flags, mask, st));

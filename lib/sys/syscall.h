@@ -58,6 +58,9 @@
 #endif
 
 /* The same numbers on every architecture. */
+#ifndef SYS_faccessat2
+#define SYS_faccessat2 439 /* Linux 5.8 */
+#endif
 #ifndef SYS_statmount
 #define SYS_statmount 457 /* Linux 6.8 */
 #endif
@@ -167,6 +170,7 @@ int idm_sys_openat(int dirfd, const char *path, int flags, unsigned int mode);
 int idm_sys_openat2(int dirfd, const char *path, int flags, unsigned int mode, uint64_t resolve);
 int idm_sys_openat2_size(size_t size); /* no file: the errno for a struct of that size */
 int idm_sys_fstatat(int dirfd, const char *path, struct stat *st, int flags);
+int idm_sys_faccessat2(int dirfd, const char *path, int mode, int flags);
 int idm_sys_statx(int dirfd, const char *path, int flags, unsigned int mask, struct statx *st);
 int idm_is_mount_point(int fd); /* whether fd is the root of the mount that it is in (Linux 5.8) */
 /*

@@ -276,20 +276,34 @@ cures_inside()
 	run -0 idmount explain --pid "$pid" --read /mnt/src/file
 }
 
+# kernel_errno COMMAND...: the errno that COMMAND prints; null if it succeeds.
+kernel_errno()
+{
+	local message
+
+	if message=$(LC_ALL=C "$@" 2>&1); then
+		echo null
+		return
+	fi
+	case $message in
+	*': Device or resource busy') echo EBUSY ;;
+	*': Directory not empty') echo ENOTEMPTY ;;
+	*': Invalid argument') echo EINVAL ;;
+	*': Read-only file system') echo EROFS ;;
+	*': Permission denied') echo EACCES ;;
+	*': Operation not permitted') echo EPERM ;;
+	*': Value too large for defined data type') echo EOVERFLOW ;;
+	*) echo "another one: $message" ;;
+	esac
+}
+
 # removal_errno UID PATH: the errno of the kernel for a removal that fails.
 removal_errno()
 {
 	local remove=rmdir
 
 	[[ -d $2 ]] || remove=unlink
-	case $(LC_ALL=C as "$1" "$remove" "$2" 2>&1) in
-	*': Device or resource busy') echo EBUSY ;;
-	*': Directory not empty') echo ENOTEMPTY ;;
-	*': Invalid argument') echo EINVAL ;;
-	*': Read-only file system') echo EROFS ;;
-	*': Permission denied') echo EACCES ;;
-	*) echo 'another one' ;;
-	esac
+	kernel_errno as "$1" "$remove" "$2"
 }
 
 @test "a mount point, the root directory and a path that ends in a dot are not removed" {
@@ -704,6 +718,65 @@ compare_accesses()
 	compare_accesses --user 1000:1000 : as 1000
 	compare_accesses --user root : env
 	((compared >= 8))
+}
+
+# try_as UID ACCESS PATH: the errno of the kernel.
+try_as()
+{
+	local uid=$1 access=$2 path=$3
+
+	case $access in
+	--read) kernel_errno as "$uid" dd of=/dev/null if="$path" status=none ;;
+	--write) kernel_errno as "$uid" dd if=/dev/null of="$path" conv=notrunc status=none ;;
+	--unlink) kernel_errno as "$uid" unlink "$path" ;;
+	--chmod) kernel_errno as "$uid" chmod 640 "$path" ;;
+	--chown) kernel_errno as "$uid" chown "$uid" "$path" ;;
+	esac
+}
+
+@test "an overlay of a layer whose map leaves owners out: the errno is the kernel's" {
+	local name access uid
+
+	reachable
+	mkdir -m 777 low upper work over
+	for name in {mapped,owner,group,both,overflow,open}{,-fixed}; do
+		echo >"low/$name"
+		chmod 640 "low/$name"
+	done
+	chmod 666 low/open*
+	chmod 600 low/overflow-fixed
+	chown 7:7 low/mapped*
+	chown 2000:7 low/owner*
+	chown 7:2000 low/group*
+	chown 2000:2000 low/both* low/open*
+	chown 65534:65534 low/overflow*
+	# An immutable file that all users may read does not show that it has no owner.
+	rm low/open-fixed
+	chattr +i low/*-fixed || rm low/*-fixed
+	for name in $(ls low); do
+		for access in --read --write --chmod --unlink; do
+			for uid in 0 1007; do
+				idmount overlay --upper-ids disk -m 0:1000:1000,65534:65534:1 -L low -U upper -W work over
+				run explain_as 0 --user "$uid:$uid" "$access" --json "/mnt/over/$name"
+				echo "$output"
+				same "user $uid, $access $name" "$(try_as "$uid" "$access" "/mnt/over/$name")" "$(jq -r '.[0].steps[-1].errno' <<<"$output")"
+				umount over
+				rm -rf upper/* work/*
+			done
+		done
+	done
+	idmount overlay --upper-ids disk -m 0:1000:1000 -L low -U upper -W work over
+	run -1 idmount explain --write --unlink --chmod /mnt/over/both
+	[[ $output == *'file     /mnt/over/both: owner unmapped, group unmapped'* ]]
+	[[ $output == *'write    refused, EACCES: the map of its layer leaves out the owner and the group'* ]]
+	[[ $output == *'unlink   refused, EOVERFLOW: the map of its layer leaves out the owner and the group'* ]]
+	[[ $output == *'chmod    refused, EOVERFLOW: the map of its layer leaves out the owner and the group'* ]]
+	[[ $output != *cure* && $output != *'owner or group on disk is not visible'* ]]
+	# Only root can find out whether 65534 is the owner.
+	run -1 explain_as 65534 --read --chmod /mnt/over/both
+	[[ $output == *'chmod    not known, EOVERFLOW: the map of its layer leaves out'*', unless the file has the owner that is shown'* ]]
+	[[ $output != *cure* ]]
+	run -0 explain_as 65534 --read /mnt/over/open
 }
 
 @test "rootless podman: a volume of another subordinate ID" {

@@ -82,6 +82,19 @@ enum {
 	TRIES
 };
 
+/* What idm_explain_path() collects about a file. */
+struct collected {
+	uint32_t uid, gid;
+	bool is_certain; /* not IDM_UNSEEN_OWNER */
+};
+
+enum { COLLECTED_FILE, COLLECTED_DIRECTORY, COLLECTED_VICTIM, COLLECTED_FILES };
+
+struct answers {
+	int codes[TRIES]; /* errno or 0 */
+	struct collected files[COLLECTED_FILES];
+};
+
 #define UPPER SCRATCH "/upper"
 
 /* The fifth is an overlay that is mounted in a user namespace. */
@@ -89,8 +102,8 @@ void make_filesystems(const struct filesystem filesystems[5]);
 void make_files(const struct random_case *c);
 void remove_files(void);
 
-/* `codes` are shared with the process that tries, and receive errno or 0. */
-void ask_kernel(const struct random_case *c, int *codes);
+/* `answers` are shared with the process that collects, and then tries. */
+void ask_kernel(const struct random_case *c, struct answers *answers);
 
 /* ---- random-cure.c ---- */
 

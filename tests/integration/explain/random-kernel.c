@@ -297,7 +297,32 @@ static int open_mount(const struct random_case *c)
 	return (int)assert_ok(idm_tree_open(AT_FDCWD, c->fs->path, userns, &o, &err), &err);
 }
 
-void ask_kernel(const struct random_case *c, int *codes)
+static int keep_owner(const struct idm_explain_info *place, void *data)
+{
+	struct collected *file = data;
+
+	if (place->is_last)
+		*file = (struct collected){ place->facts->inode->uid, place->facts->inode->gid,
+					    !(place->unseen & IDM_UNSEEN_OWNER) };
+	return 0;
+}
+
+static void collect_owners(struct collected *files)
+{
+	static const char *const names[COLLECTED_FILES] = { "file", "directory", "directory/victim" };
+	struct idm_error err;
+
+	for (int i = 0; i < COLLECTED_FILES; i++) {
+		int r = idm_explain_path(0, names[i], 0, keep_owner, &files[i], &err);
+
+		/* A map that leaves the directory out keeps root out of it, too. */
+		if (r != -EACCES)
+			assert_ok(r, &err);
+		files[i].is_certain &= r == 0;
+	}
+}
+
+void ask_kernel(const struct random_case *c, struct answers *answers)
 {
 	AUTO_CLOSE int mount = c->fs->layered ? open_layered(c) : open_mount(c);
 	pid_t pid;
@@ -307,8 +332,9 @@ void ask_kernel(const struct random_case *c, int *codes)
 	pid = (pid_t)must(fork());
 	if (pid == 0) {
 		must(fchdir(mount));
+		collect_owners(answers->files);
 		become(&c->process);
-		try_all(c, codes);
+		try_all(c, answers->codes);
 		_exit(0);
 	}
 	await_child(pid);
