@@ -117,6 +117,7 @@ const (
 	StepJoinStaging             Step = C.IDM_STEP_JOIN_STAGING
 	StepAskService              Step = C.IDM_STEP_ASK_SERVICE
 	StepExplain                 Step = C.IDM_STEP_EXPLAIN
+	StepLookUpPath              Step = C.IDM_STEP_LOOK_UP_PATH
 )
 
 // Kind is a side of a map, or both.

@@ -55,6 +55,7 @@ struct request {
 	bool refused;
 	unsigned int uncopyable; /* by directories on the way; see struct verdict */
 	const char *path;	 /* as it is in the command line */
+	uint32_t uid;		 /* of the process; IDM_EXPLAIN_NO_ID: not known yet */
 };
 
 /* ---- verdicts ---- */
@@ -161,6 +162,7 @@ static int explain_step(const struct idm_explain_info *place, void *data)
 
 	idm_explain_copy(place->facts, &v.facts);
 	r = add_subject(&request->subject, place, &v.facts, &unseen, visit->err);
+	request->uid = v.facts.fsuid;
 	if (r == 0)
 		r = report_path_place(&request->report, &v, visit->err);
 	/* find_verdict() looks for them. */
@@ -184,12 +186,15 @@ static int explain_one(struct request *request, const char *path)
 
 	request->path = path;
 	request->uncopyable = 0;
+	request->uid = IDM_EXPLAIN_NO_ID;
 	begin_path_report(&request->report, path);
 	r = idm_explain_path(request->subject.pid, path,
 			     request->accesses == 1U << IDM_ACCESS_UNLINK ? IDM_EXPLAIN_NOFOLLOW : 0,
 			     explain_step, &visit, &err);
+	if (r < 0)
+		report_path_error(&request->report, &err, request->uid);
 	end_path_report(&request->report);
-	return r < 0 ? report_error(&err) : DONE;
+	return r < 0 ? FAILED : DONE;
 }
 
 /* ---- the command line ---- */

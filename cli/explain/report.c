@@ -111,6 +111,7 @@ void begin_path_report(struct report *report, const char *path)
 	report->requires_root = false;
 	*report->layer = *report->to_own = '\0';
 	report->owners = (struct owners){ 0 };
+	report->error.errnum = 0;
 	report->has_process = false;
 	if (!report->as_json) {
 		print_line("%s", path);
@@ -119,6 +120,43 @@ void begin_path_report(struct report *report, const char *path)
 	json_open(&report->json, NULL, '{');
 	json_add_name(&report->json, "path", path);
 	json_open(&report->json, "steps", '[');
+}
+
+/* Root can become each user. The groups of the process can decide, too. */
+static void hint_caller(struct idm_error *err, uint32_t uid)
+{
+	char admits[sizeof(err->hint)] = "";
+
+	if (err->step != IDM_STEP_LOOK_UP_PATH || uid == IDM_EXPLAIN_NO_ID)
+		return;
+	if (strstr(err->hint, "FUSE"))
+		strcpy(admits, err->hint);
+	idm_hint(err,
+		 "%s%srun idmount explain as a user who may look there; the user of the process is %u",
+		 admits, *admits ? "; " : "", uid);
+}
+
+int report_path_error(struct report *report, struct idm_error *err, uint32_t uid)
+{
+	hint_caller(err, uid);
+	report->error = *err;
+	return report_error(err);
+}
+
+static void add_error(struct json *json, const struct idm_error *err)
+{
+	char path[sizeof(err->message)];
+
+	if (!err->errnum) {
+		json_add_string(json, "error", NULL);
+		return;
+	}
+	json_open(json, "error", '{');
+	idm_error_part(err, err->subject, path, sizeof(path));
+	json_add_string(json, "step", idm_error_step_text(err->step));
+	json_add_name(json, "path", path);
+	json_add_string(json, "errno", idm_errno_name(err->errnum));
+	json_close(json);
 }
 
 static void add_last_members(struct report *report)
@@ -132,6 +170,7 @@ static void add_last_members(struct report *report)
 		json_add_name(&report->json, "toOwn", report->to_own);
 	else
 		json_add_string(&report->json, "toOwn", NULL);
+	add_error(&report->json, &report->error);
 	if (report->wants_owners)
 		add_owners(&report->json, &report->owners);
 	free_owners(&report->owners);

@@ -20,7 +20,11 @@ struct report {
 	char layer[PATH_MAX];	   /* JSON: the file in a layer of an overlay */
 	char to_own[VERDICT_TEXT]; /* JSON: of describe_owner_map() */
 	struct owners owners;	   /* JSON */
+	struct idm_error error;	   /* errnum is 0: none */
 };
+
+/* Notes an error for JSON, and prints it. `uid` is the user of the process. */
+int report_path_error(struct report *report, struct idm_error *err, uint32_t uid);
 
 void begin_path_report(struct report *report, const char *path);
 void end_path_report(struct report *report);

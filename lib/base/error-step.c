@@ -111,6 +111,7 @@ static const char *const texts[] = {
 	[IDM_STEP_JOIN_STAGING] = "join staging namespace",
 	[IDM_STEP_ASK_SERVICE] = "ask idmountd",
 	[IDM_STEP_EXPLAIN] = "explain access",
+	[IDM_STEP_LOOK_UP_PATH] = "look up path",
 };
 
 static const char *const command_texts[] = {

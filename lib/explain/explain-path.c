@@ -113,7 +113,7 @@ static int collect_place(const struct idm_mount_facts *visible, void *data)
 	if (r == 0)
 		r = collect_inodes(e, &mount, directory);
 	if (r < 0)
-		r = idm_fail_errno(e->err, r, step_explain, e->place->path);
+		r = idm_fail_to_look(e->err, r, e->place->path, e->place->fd);
 	else
 		r = pass_place(e, &mount, directory);
 	idm_map_free(e->fs.map);

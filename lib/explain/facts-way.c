@@ -38,7 +38,7 @@ static int fail_here(struct walker *w, int code, const char *name)
 		 *name && w->shown[strlen(w->shown) - 1] != '/' ? "/" : "", name);
 	if (code == -ENAMETOOLONG)
 		return idm_fail(w->way->err, code, step, NULL, "the path is too long");
-	return idm_fail_errno(w->way->err, code, step, w->other);
+	return idm_fail_to_look(w->way->err, code, w->other, w->fd);
 }
 
 /* ---- where it is ---- */

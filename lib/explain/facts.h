@@ -12,6 +12,11 @@
 
 #define AUTO_MAP __attribute__((cleanup(idm_map_freep)))
 
+/* ---- fail-look.c ---- */
+
+/* Fails because the caller does not reach the file. `fd` is on its filesystem. Returns `code`. */
+int idm_fail_to_look(struct idm_error *err, int code, const char *path, int fd);
+
 /* ---- facts-process.c ---- */
 
 /* All IDs are those of the caller's user namespace. */

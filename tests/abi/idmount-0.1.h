@@ -238,6 +238,7 @@ enum idm_error_step {
 	IDM_STEP_JOIN_STAGING,
 	IDM_STEP_ASK_SERVICE,
 	IDM_STEP_EXPLAIN,
+	IDM_STEP_LOOK_UP_PATH,
 };
 
 /*
@@ -2073,8 +2074,8 @@ struct idm_explain_info {
  *   -EINVAL: an unknown flag, or a negative `pid`
  *   -ESRCH: the process does not exist, or has exited
  *   -ENOENT: the path is empty, or leads to no file
- *   -EACCES: the caller may not search a directory; `each` was called for it
- *   -EACCES: a FUSE filesystem does not admit the caller
+ *   -EACCES: the caller may not search a directory; `each` was called for it; IDM_STEP_LOOK_UP_PATH
+ *   -EACCES: a FUSE filesystem does not admit the caller; IDM_STEP_LOOK_UP_PATH
  *   -EACCES: a security module closes the process's files in /proc
  *   -ENOENT, -EPERM: /proc does not show the process, and the caller may not make a private one
  *   -EXDEV: another mount covers a part of the process's /proc directory

@@ -54,7 +54,7 @@ def needless(names, left_out):
 GROWTH = (
     ("int idm_list(", "int idm_list_more(int a);\nint idm_list(", "idm_list_more"),
     ("#define IDM_LIST_UNMAPPED", "#define IDM_LIST_MORE 0x8U\n#define IDM_LIST_UNMAPPED", "IDM_LIST_MORE"),
-    ("\tIDM_STEP_EXPLAIN,", "\tIDM_STEP_EXPLAIN,\n\tIDM_STEP_MORE,", "IDM_STEP_MORE"),
+    ("\tIDM_STEP_LOOK_UP_PATH,", "\tIDM_STEP_LOOK_UP_PATH,\n\tIDM_STEP_MORE,", "IDM_STEP_MORE"),
     ("int idm_list(", "int idm_gone(", "idm_list"),
 )
 

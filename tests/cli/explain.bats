@@ -372,6 +372,46 @@ removal_errno()
 	same 'the error' 'idmount: explain: /mnt/src: explain access: expected a path that ends in a name' "$stderr"
 }
 
+# json_error: the step, the path and the errno of an error, as JSON has them.
+json_error()
+{
+	jq -c '.[0].error | [.step, .path, .errno]'
+}
+
+@test "a place that is closed to the caller is no verdict: the error names it, and who may look" {
+	local explain=(idmount explain --read) member
+
+	reachable
+	# The process passes by its group. Root does not, as the map leaves the owner out.
+	mkdir -p src/group/deep
+	touch src/group/deep/file
+	chown 2000:5 src/group
+	chmod 750 src/group
+	noting idmount mount -m 0:100:100 src dst
+	background setpriv --reuid 1000 --regid 1000 --groups 105 sleep 1000
+	member=${background[-1]}
+	until [[ $(cat "/proc/$member/comm") == sleep ]]; do
+		sleep 0.1
+	done
+	run -1 --separate-stderr "${explain[@]}" --pid "$member" --json /mnt/dst/group/deep/file
+	same 'the message' $'idmount: explain: /mnt/dst/group/deep: look up path: Permission denied for the caller, which is no verdict about the process\nhint: run idmount explain as a user who may look there; the user of the process is 1000' "$stderr"
+	same 'the error in JSON' '["look up path","/mnt/dst/group/deep","EACCES"]' "$(json_error <<<"$output")"
+	same 'a refused step' '' "$(jq '.[].steps[] | select(.allowed | not)' <<<"$output")"
+	setpriv --reuid 1000 --regid 1000 --groups 105 cat dst/group/deep/file
+	run -0 setpriv --reuid 1000 --regid 1000 --groups 105 "$program" explain --read --json /mnt/dst/group/deep/file
+	same 'no error' 'null' "$(jq -c '.[0].error' <<<"$output")"
+	run -1 --separate-stderr idmount explain --json /mnt/none
+	same 'another error' '["explain access","/mnt/none","ENOENT"]' "$(json_error <<<"$output")"
+	# A FUSE filesystem of user 1000. No server is required for the refusal.
+	mkdir fuse
+	exec 9<>/dev/fuse || skip 'no FUSE here'
+	mount -i -t fuse -o fd=9,rootmode=40000,user_id=1000,group_id=1000 none fuse
+	run -1 --separate-stderr "${explain[@]}" --user 1000:1000 --json /mnt/fuse/directory/file 9>&-
+	exec 9>&-
+	same 'the error in JSON' '["look up path","/mnt/fuse","EACCES"]' "$(json_error <<<"$output")"
+	[[ $stderr == *'admits only its own user'*'; run idmount explain as a user who may look there; the user of the process is 1000' ]]
+}
+
 @test "wrong usage, and what does not exist" {
 	fails 2 'idmount: explain: expected PATH; see "idmount help explain"' idmount explain
 	fails 2 'idmount: explain: --pid: x: expected a process number' idmount explain --pid x /

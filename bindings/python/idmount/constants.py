@@ -113,6 +113,7 @@ class Step(IntEnum):
     JOIN_STAGING = 104
     ASK_SERVICE = 105
     EXPLAIN = 106
+    LOOK_UP_PATH = 107
 
 
 class Kind(IntFlag):
