@@ -212,6 +212,15 @@ static unsigned int find_masked_bits(const struct verdict *v, unsigned int mask)
 	return inode->flags & IDM_INODE_ACL ? bits & ~mask : 0;
 }
 
+/* setfacl(1) writes all entries back. The kernel refuses those that it shows with an unknown ID. */
+static bool has_unknown_entry(const struct idm_explain_inode *inode)
+{
+	for (size_t i = 0; i < inode->n_acl; i++)
+		if (inode->acl[i].id == IDM_EXPLAIN_NO_ID)
+			return true;
+	return false;
+}
+
 /* A wider mask would permit to others what it hides. setfacl(1) keeps the mask with -n only. */
 static bool add_acl_entry(const struct verdict *v, unsigned int bits, const char *path, char *text,
 			  size_t size)
@@ -220,7 +229,8 @@ static bool add_acl_entry(const struct verdict *v, unsigned int bits, const char
 	bool hides = find_masked_bits(v, mask) != 0;
 	char added[4];
 
-	if (v->place->unseen & IDM_UNSEEN_ACL || (hides && bits & ~mask))
+	if (v->place->unseen & IDM_UNSEEN_ACL || has_unknown_entry(refusing_inode(v)) ||
+	    (hides && bits & ~mask))
 		return false;
 	write_bits(bits, added);
 	return write_cure(text, size, "setfacl %s-m u:%u:%s %s", hides ? "-n " : "", v->facts.fsuid,
@@ -268,6 +278,11 @@ static bool change_permission(const struct verdict *v, char *text, size_t size)
 		return has_disk_id(v) && add_bits(v, missing_bits(v), path, text, size);
 	write_bits(missing_bits(v), bits);
 	return write_cure(text, size, "chmod u+%s %s", bits, path);
+}
+
+bool describe_suid_cure(const struct verdict *v, char *text, size_t size)
+{
+	return remount(v, "bind,suid", text, size);
 }
 
 bool cure_requires_root(const struct verdict *v)

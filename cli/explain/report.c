@@ -4,6 +4,7 @@
 
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/common/report.h"
 #include "lib/base/error.h"
@@ -77,6 +78,7 @@ int report_path_place(struct report *report, struct verdict *v, struct idm_error
 
 	if (r < 0)
 		return r;
+	find_privileges(v, &report->privileges);
 	if (report->as_json) {
 		note_layer(report, v);
 		note_owner_map(report, v);
@@ -86,6 +88,8 @@ int report_path_place(struct report *report, struct verdict *v, struct idm_error
 		print_process(&v->facts);
 	report->has_process = true;
 	print_place(v);
+	if (print_privileges(&report->privileges))
+		report->requires_root |= geteuid() != 0;
 	return 0;
 }
 
@@ -112,6 +116,7 @@ void begin_path_report(struct report *report, const char *path)
 	*report->layer = *report->to_own = '\0';
 	report->owners = (struct owners){ 0 };
 	report->error.errnum = 0;
+	report->privileges = (struct privileges){ 0 };
 	report->has_process = false;
 	if (!report->as_json) {
 		print_line("%s", path);
@@ -170,6 +175,7 @@ static void add_last_members(struct report *report)
 		json_add_name(&report->json, "toOwn", report->to_own);
 	else
 		json_add_string(&report->json, "toOwn", NULL);
+	add_privileges(&report->json, &report->privileges);
 	add_error(&report->json, &report->error);
 	if (report->wants_owners)
 		add_owners(&report->json, &report->owners);

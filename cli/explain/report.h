@@ -8,6 +8,7 @@
 #include "cli/common/json-print.h"
 #include "layer.h"
 #include "owners.h"
+#include "privileges.h"
 #include "verdict.h"
 
 struct report {
@@ -20,6 +21,7 @@ struct report {
 	char layer[PATH_MAX];	   /* JSON: the file in a layer of an overlay */
 	char to_own[VERDICT_TEXT]; /* JSON: of describe_owner_map() */
 	struct owners owners;	   /* JSON */
+	struct privileges privileges; /* of the place that is the last one so far */
 	struct idm_error error;	   /* errnum is 0: none */
 };
 

@@ -172,14 +172,6 @@ void print_place(const struct verdict *v)
 	print_fs_userns(v->place->facts);
 	print_layer(v);
 	print_seen(v);
-	if (v->place->file_capabilities)
-		print_line("           file capabilities %llx, for root ID %u",
-			   (unsigned long long)v->place->file_capabilities,
-			   v->place->file_capabilities_root);
-	if (v->place->file_capabilities || v->facts.inode->mode & S_ISUID)
-		print_line("           its capabilities or set-user-ID bit %s",
-			   v->facts.attr & IDM_ATTR_NOSUID ? "do nothing: the mount has nosuid"
-							   : "are those of the program");
 }
 
 bool print_verdict(const struct verdict *v)

@@ -64,6 +64,9 @@ void describe_refusal(const struct verdict *v, char *text, size_t size);
  */
 bool describe_cure(const struct verdict *v, char *text, size_t size);
 
+/* Writes the command that removes nosuid from the mount. False: the mount is not known. */
+bool describe_suid_cure(const struct verdict *v, char *text, size_t size);
+
 /* Whether the command of describe_cure() requires another user than the caller: root, or the owner. */
 bool cure_requires_root(const struct verdict *v);
 

@@ -103,6 +103,15 @@ static bool is_masked(const struct verdict *v)
 	return false;
 }
 
+/* The kernel then judges as if there were no ACL. */
+static bool has_empty_mask(const struct verdict *v)
+{
+	const struct idm_explain_inode *inode = refusing_inode(v);
+
+	return inode->flags & IDM_INODE_ACL && !(inode->mode & S_IRWXG) &&
+	       v->result.entry != IDM_CLASS_OWNER;
+}
+
 static void append_permission(const struct verdict *v, char *text, size_t size)
 {
 	char bits[4];
@@ -113,6 +122,8 @@ static void append_permission(const struct verdict *v, char *text, size_t size)
 		append_class(v, text, size);
 		return;
 	}
+	if (has_empty_mask(v))
+		append(text, size, "the mask of the ACL is empty, so no entry of it counts; ");
 	append_class(v, text, size);
 	append(text, size, " lacks %s", bits);
 }
@@ -224,6 +235,14 @@ static bool is_about_capability(enum idm_access_rule rule)
 	       rule == IDM_RULE_CHANGE_OWNER || rule == IDM_RULE_CHANGE_GROUP;
 }
 
+/* The rule is the last one of the write, but for a read-only mount. */
+static const char *append_hint(const struct verdict *v)
+{
+	bool may_append = v->facts.access == IDM_ACCESS_WRITE && !(v->facts.attr & IDM_ATTR_RDONLY);
+
+	return may_append ? "; with O_APPEND, as by >> in a shell, it is written" : "";
+}
+
 void describe_refusal(const struct verdict *v, char *text, size_t size)
 {
 	*text = '\0';
@@ -242,6 +261,9 @@ void describe_refusal(const struct verdict *v, char *text, size_t size)
 	case IDM_RULE_UNMAPPED_NEW_ID:
 	case IDM_RULE_UNKNOWN_NEW_ID:
 		append_unmapped(v, text, size);
+		break;
+	case IDM_RULE_APPEND_ONLY:
+		append(text, size, "%s%s", rule_text(v->result.rule), append_hint(v));
 		break;
 	default:
 		append(text, size, "%s", rule_text(v->result.rule));

@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <sys/prctl.h>
 
+#include "cli/common/capability-names.h"
 #include "cli/common/report.h"
 #include "cli/common/suggest.h"
 #include "lib/base/lowerdir.h"
@@ -15,66 +16,15 @@
 
 #define BIT(n) (1ULL << (n))
 
-/* The names are those of capabilities(7). The manual has the same table. */
-static const struct cap {
-	const char *name;
-	unsigned int number;
-	bool by_default; /* as with docker and containerd */
-} table[] = {
-	{ "AUDIT_CONTROL", CAP_AUDIT_CONTROL, false },
-	{ "AUDIT_READ", CAP_AUDIT_READ, false },
-	{ "AUDIT_WRITE", CAP_AUDIT_WRITE, true },
-	{ "BLOCK_SUSPEND", CAP_BLOCK_SUSPEND, false },
-	{ "BPF", 39, false },		     /* Linux 5.8 */
-	{ "CHECKPOINT_RESTORE", 40, false }, /* Linux 5.9 */
-	{ "CHOWN", CAP_CHOWN, true },
-	{ "DAC_OVERRIDE", CAP_DAC_OVERRIDE, true },
-	{ "DAC_READ_SEARCH", CAP_DAC_READ_SEARCH, false },
-	{ "FOWNER", CAP_FOWNER, true },
-	{ "FSETID", CAP_FSETID, true },
-	{ "IPC_LOCK", CAP_IPC_LOCK, false },
-	{ "IPC_OWNER", CAP_IPC_OWNER, false },
-	{ "KILL", CAP_KILL, true },
-	{ "LEASE", CAP_LEASE, false },
-	{ "LINUX_IMMUTABLE", CAP_LINUX_IMMUTABLE, false },
-	{ "MAC_ADMIN", CAP_MAC_ADMIN, false },
-	{ "MAC_OVERRIDE", CAP_MAC_OVERRIDE, false },
-	{ "MKNOD", CAP_MKNOD, true },
-	{ "NET_ADMIN", CAP_NET_ADMIN, false },
-	{ "NET_BIND_SERVICE", CAP_NET_BIND_SERVICE, true },
-	{ "NET_BROADCAST", CAP_NET_BROADCAST, false },
-	{ "NET_RAW", CAP_NET_RAW, true },
-	{ "PERFMON", 38, false }, /* Linux 5.8 */
-	{ "SETFCAP", CAP_SETFCAP, true },
-	{ "SETGID", CAP_SETGID, true },
-	{ "SETPCAP", CAP_SETPCAP, true },
-	{ "SETUID", CAP_SETUID, true },
-	{ "SYSLOG", CAP_SYSLOG, false },
-	{ "SYS_ADMIN", CAP_SYS_ADMIN, false },
-	{ "SYS_BOOT", CAP_SYS_BOOT, false },
-	{ "SYS_CHROOT", CAP_SYS_CHROOT, true },
-	{ "SYS_MODULE", CAP_SYS_MODULE, false },
-	{ "SYS_NICE", CAP_SYS_NICE, false },
-	{ "SYS_PACCT", CAP_SYS_PACCT, false },
-	{ "SYS_PTRACE", CAP_SYS_PTRACE, false },
-	{ "SYS_RAWIO", CAP_SYS_RAWIO, false },
-	{ "SYS_RESOURCE", CAP_SYS_RESOURCE, false },
-	{ "SYS_TIME", CAP_SYS_TIME, false },
-	{ "SYS_TTY_CONFIG", CAP_SYS_TTY_CONFIG, false },
-	{ "WAKE_ALARM", CAP_WAKE_ALARM, false },
-};
-
-#define CAPS (sizeof(table) / sizeof(table[0]))
-
 /* ---- reading a list ---- */
 
-static const struct cap *find_cap(const char *name)
+static const struct capability_name *find_cap(const char *name)
 {
 	if (strncasecmp(name, "CAP_", 4) == 0)
 		name += 4;
-	for (size_t i = 0; i < CAPS; i++)
-		if (strcasecmp(table[i].name, name) == 0)
-			return &table[i];
+	for (size_t i = 0; i < CAPABILITY_NAMES; i++)
+		if (strcasecmp(capability_names[i].name, name) == 0)
+			return &capability_names[i];
 	return NULL;
 }
 
@@ -84,8 +34,8 @@ static int report_unknown_cap(const char *option, const char *name)
 	struct suggestion s = { .word = prefix ? name + 4 : name };
 	char where[32];
 
-	for (size_t i = 0; i < CAPS; i++)
-		suggest_word(&s, table[i].name);
+	for (size_t i = 0; i < CAPABILITY_NAMES; i++)
+		suggest_word(&s, capability_names[i].name);
 	s.word = name;
 	snprintf(where, sizeof(where), "%s ", option);
 	return report_unknown_word(&s, where, "capability", "capabilities(7)");
@@ -98,7 +48,7 @@ static bool kernel_has(unsigned int number)
 
 static int add_cap(struct run_cap_list *list, const char *option, const char *name)
 {
-	const struct cap *cap;
+	const struct capability_name *cap;
 
 	if (!*name)
 		return report_usage("%s: a capability is missing at a comma or an end", option);
@@ -142,17 +92,18 @@ static uint64_t default_caps(void)
 {
 	uint64_t set = 0;
 
-	for (size_t i = 0; i < CAPS; i++)
-		if (table[i].by_default)
-			set |= BIT(table[i].number);
+	for (size_t i = 0; i < CAPABILITY_NAMES; i++)
+		if (capability_names[i].by_default)
+			set |= BIT(capability_names[i].number);
 	return set;
 }
 
 static int refuse_both(uint64_t both)
 {
-	for (size_t i = 0; i < CAPS; i++)
-		if (both & BIT(table[i].number))
-			return report_usage("--cap-add and --cap-drop both name %s", table[i].name);
+	for (size_t i = 0; i < CAPABILITY_NAMES; i++)
+		if (both & BIT(capability_names[i].number))
+			return report_usage("--cap-add and --cap-drop both name %s",
+					    capability_names[i].name);
 	return report_usage("--cap-add and --cap-drop both name ALL");
 }
 

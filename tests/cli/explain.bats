@@ -185,11 +185,96 @@ cures()
 	chmod 755 src/program
 	mount --bind src dst
 	mount -o remount,bind,noexec,nosuid dst
-	setcap cap_net_raw+p src/program
+	setcap cap_net_raw,cap_chown+p src/program
 	run -0 explain_as 1000 /mnt/dst/program
-	[[ $output == *'file capabilities 2000, for root ID 0'* ]]
+	[[ $output == *'file capabilities CAP_CHOWN,CAP_NET_RAW, for root ID 0'* ]]
 	[[ $output == *'do nothing: the mount has nosuid'* ]]
 	cures 1000 --exec /mnt/dst/program /mnt/dst/program
+}
+
+# privilege NAME: prints a member of what the program gets.
+privilege()
+{
+	explain_as 1000 --json /mnt/dst/program | jq -c ".[0].privileges.$1"
+}
+
+@test "file capabilities and set-user-ID bits that nosuid disables: the cure makes them count" {
+	local cure
+
+	reachable
+	cp /bin/cat src/program
+	chmod 755 src/program
+	mount --bind src dst
+	mount -o remount,bind,nosuid dst
+	same 'no privileges' null "$(explain_as 1000 --json /mnt/dst/program | jq -c '.[0].privileges')"
+	setcap cap_net_raw+ep src/program
+	same 'the set' $'CapEff:\t0000000000000000' "$(as 1000 dst/program /proc/self/status | grep CapEff)"
+	same 'names' '["CAP_NET_RAW"]' "$(privilege capabilities)"
+	same 'they do not count' false "$(privilege count)"
+	cure=$(explain_as 1000 --exec /mnt/dst/program | sed -n 's/^  cure *//p')
+	same 'the cure' 'mount -o remount,bind,suid /mnt/dst' "$cure"
+	same 'the cure in JSON' "\"$cure\"" "$(privilege cure)"
+	sh -c "$cure"
+	same 'the set' $'CapEff:\t0000000000002000' "$(as 1000 dst/program /proc/self/status | grep CapEff)"
+	same 'they count' '[true,null]' "$(explain_as 1000 --json /mnt/dst/program | jq -c '.[0].privileges | [.count, .cure]')"
+	setcap -r src/program
+	chmod 4755 src/program
+	same 'the user' $'Uid:\t1000\t0\t0\t0' "$(as 1000 dst/program /proc/self/status | grep Uid)"
+	same 'the bit' '[[],true,true]' "$(explain_as 1000 --json /mnt/dst/program | jq -c '.[0].privileges | [.capabilities, .setUserId, .count]')"
+}
+
+@test "a file that can only be appended to: the message names the way that works" {
+	local file=/mnt/src/file append=(sh -c 'echo line >>/mnt/src/file')
+
+	reachable
+	touch "$file"
+	chmod 666 "$file"
+	chattr +a "$file" 2>/dev/null || skip 'this filesystem has no such attribute'
+	run -1 explain_as 1000 --write --json "$file"
+	same 'the reason' 'it can only be appended to; with O_APPEND, as by >> in a shell, it is written' "$(member reason <<<"$output")"
+	same 'the errno' "$(try_as 1000 --write "$file")" "$(member errno <<<"$output")"
+	as 1000 "${append[@]}"
+	run -1 explain_as 0 --unlink --json "$file"
+	same 'the reason of a removal' 'it can only be appended to' "$(member reason <<<"$output")"
+	mount --bind src dst
+	mount -o remount,bind,ro dst
+	run -1 explain_as 1000 --write --json /mnt/dst/file
+	same 'on a read-only mount' 'it can only be appended to' "$(member reason <<<"$output")"
+	cures 1000 --write "$file" dd if=/dev/null of="$file" conv=notrunc status=none
+}
+
+@test "an ACL with IDs that the map leaves out: no cure by setfacl, which would fail" {
+	local name
+
+	touch src/{one,two,none}
+	chown 5:5 src/*
+	chmod 640 src/*
+	setfacl -m u:2000:r src/one
+	setfacl -m u:2000:r,u:2001:r,g:2000:r src/two
+	setfacl -m u:7:r src/none
+	noting idmount mount -m 0:0:1000 src dst
+	for name in one two; do
+		run ! setfacl -m u:33:r "dst/$name"
+		run -1 idmount explain --user 33:33 --read --json "/mnt/dst/$name"
+		same "the cure of $name" null "$(member cure <<<"$output")"
+	done
+	run -1 idmount explain --user 33:33 --read --json /mnt/dst/none
+	sh -c "$(member cure <<<"$output")"
+	run -0 idmount explain --user 33:33 --read /mnt/dst/none
+	as 33 cat dst/none
+}
+
+@test "an empty mask of an ACL: the message says that no entry counts" {
+	reachable
+	touch src/file
+	setfacl -m u:1000:rw src/file
+	chmod 600 src/file
+	run ! as 1000 cat src/file
+	run -1 explain_as 1000 --read --json /mnt/src/file
+	same 'the reason' 'the mask of the ACL is empty, so no entry of it counts; the mode of others lacks r' "$(member reason <<<"$output")"
+	chmod 604 src/file
+	as 1000 cat src/file
+	run -0 explain_as 1000 --read /mnt/src/file
 }
 
 @test "an immutable file" {

@@ -47,7 +47,7 @@ sets()
 # Prints the capabilities that the command knows by name.
 names()
 {
-	sed -nE 's/^\t\{ "([A-Z_]+)", .*(true|false) \},.*/\1/p' "$ROOT/cli/run/caps.c"
+	sed -nE 's/^\t\{ "([A-Z_]+)", .*(true|false) \},.*/\1/p' "$ROOT/cli/common/capability-names.c"
 }
 
 @test "capabilities: the set of runc's engines, and no others" {

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* What a program gets beyond its user. A mount with nosuid removes it, and refuses nothing. */
+#ifndef IDM_CLI_EXPLAIN_PRIVILEGES_H
+#define IDM_CLI_EXPLAIN_PRIVILEGES_H
+
+#include "cli/common/json-print.h"
+#include "verdict.h"
+
+struct privileges {
+	uint64_t capabilities; /* permitted ones, 1 << CAP_* */
+	uint32_t root;	       /* the root ID of the user namespace that they are for */
+	bool sets_user, sets_group;
+	bool count;		 /* the mount does not have nosuid */
+	char cure[VERDICT_TEXT]; /* "": none, or none is known */
+};
+
+void find_privileges(const struct verdict *v, struct privileges *p);
+bool has_privileges(const struct privileges *p);
+bool print_privileges(const struct privileges *p); /* whether a cure is there */
+void add_privileges(struct json *json, const struct privileges *p);
+
+#endif
