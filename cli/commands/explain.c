@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -55,6 +56,8 @@ struct request {
 	bool refused;
 	unsigned int uncopyable; /* by directories on the way; see struct verdict */
 	const char *path;	 /* as it is in the command line */
+	struct verdict removal;	 /* of a file in the last directory on the way, by its layer */
+	bool removal_judged;
 	uint32_t uid;		 /* of the process; IDM_EXPLAIN_NO_ID: not known yet */
 };
 
@@ -69,6 +72,34 @@ static int note_verdict(const struct verdict *v, void *data)
 	return v->result.errnum != 0 && !v->is_unknown;
 }
 
+/* The layer of the directory also decides about a removal. */
+static void note_removal(struct request *request, const struct verdict *v)
+{
+	if (!(request->accesses >> IDM_ACCESS_UNLINK & 1))
+		return;
+	request->removal = *v;
+	request->removal.facts.access = IDM_ACCESS_UNLINK;
+	request->removal_judged = is_on_overlay(v) && judge_layer(&request->removal);
+}
+
+/* Returns whether all layers are known. */
+static bool judge_layers(const struct request *request, struct verdict *v)
+{
+	const struct verdict *removal = &request->removal;
+
+	if (v->facts.access != IDM_ACCESS_UNLINK)
+		return judge_layer(v);
+	if (!request->removal_judged || !removal->result.errnum)
+		return judge_layer(v) && request->removal_judged;
+	snprintf(v->layer_reason, sizeof(v->layer_reason), "its directory: %.480s",
+		 removal->layer_reason);
+	v->reason = v->layer_reason;
+	v->result.errnum = removal->result.errnum;
+	v->is_unknown = removal->is_unknown;
+	v->doubt = removal->doubt;
+	return true;
+}
+
 /* Returns 1 if it is refused, or -errno with the error filled in. */
 static int find_verdict(struct request *request, struct verdict *v, struct idm_error *err)
 {
@@ -78,10 +109,12 @@ static int find_verdict(struct request *request, struct verdict *v, struct idm_e
 		return r;
 	/* The library does not see layers. */
 	v->uncopyable = is_on_overlay(v) ? request->uncopyable : 0;
-	if (is_on_overlay(v) && !v->result.errnum && !judge_layer(v))
+	if (is_on_overlay(v) && !v->result.errnum && !judge_layers(request, v))
 		request->report.unseen |= IDM_UNSEEN_LAYERS;
 	if (!v->place->is_last)
 		request->uncopyable = v->uncopyable;
+	if (!v->place->is_last && !v->result.errnum)
+		note_removal(request, v);
 	return note_verdict(v, request);
 }
 
@@ -186,6 +219,7 @@ static int explain_one(struct request *request, const char *path)
 
 	request->path = path;
 	request->uncopyable = 0;
+	request->removal_judged = false;
 	request->uid = IDM_EXPLAIN_NO_ID;
 	begin_path_report(&request->report, path);
 	r = idm_explain_path(request->subject.pid, path,

@@ -49,6 +49,11 @@ static size_t list_layer_accesses(const struct verdict *v, const struct layer_fi
 	case IDM_ACCESS_CREATE:
 		list[0] = IDM_ACCESS_EXECUTE;
 		return 2;
+	case IDM_ACCESS_UNLINK:
+		if (v->place->is_last)
+			return file->lower ? 0 : 1;
+		list[0] = IDM_ACCESS_EXECUTE;
+		return 2;
 	case IDM_ACCESS_CHMOD:
 	case IDM_ACCESS_CHOWN:
 		return file->lower ? 0 : 1;
@@ -57,19 +62,15 @@ static size_t list_layer_accesses(const struct verdict *v, const struct layer_fi
 	}
 }
 
-/* The directory of a removed file has another layer. New owners are those of another user namespace. */
-static bool can_judge(const struct verdict *v, const struct layer_file *file)
-{
-	return v->facts.access != IDM_ACCESS_UNLINK &&
-	       (v->facts.access != IDM_ACCESS_CHOWN || file->lower);
-}
-
 /* ---- copies to the upper layer ---- */
 
 static bool is_copied(const struct verdict *v, const struct layer_file *file)
 {
 	if (!file->lower || v->facts.access == IDM_ACCESS_READ || v->facts.access == IDM_ACCESS_EXECUTE)
 		return false;
+	/* A whiteout hides a file that is removed. Its directory gets that, so it is copied. */
+	if (v->facts.access == IDM_ACCESS_UNLINK)
+		return !v->place->is_last;
 	return v->facts.access != IDM_ACCESS_WRITE || !is_special(v->facts.inode->mode);
 }
 
@@ -140,6 +141,30 @@ static void become_mounter(const struct mounter *mounter, struct idm_explain_opt
 	facts->n_groups = 0;
 }
 
+/*
+ * chown(2) counts inside the user namespace of the process. The kernel requires no number of the mounter
+ * for a new owner, only the right to change the old one: root's number stands for those without one.
+ */
+static uint32_t convert_owner(const struct idm_map *from, const struct idm_map *to, unsigned int kind,
+			      uint32_t inside)
+{
+	uint32_t id = inside;
+
+	if (inside == IDM_EXPLAIN_NO_ID)
+		return inside;
+	if (from && idm_map_to_seen(from, kind, inside, &id) < 0)
+		return 0;
+	return !to || idm_map_to_disk(to, kind, id, &id) == 0 ? id : 0;
+}
+
+static void convert_new_owner(const struct verdict *v, struct idm_explain_options *facts)
+{
+	const struct idm_map *from = v->facts.userns_map;
+
+	facts->new_uid = convert_owner(from, facts->userns_map, IDM_UID, v->facts.new_uid);
+	facts->new_gid = convert_owner(from, facts->userns_map, IDM_GID, v->facts.new_gid);
+}
+
 static int judge_mounter(struct layer_check *check, const struct idm_explain_info *place, size_t i)
 {
 	const struct mounter *mounter = &check->mounters.list[i];
@@ -152,6 +177,7 @@ static int judge_mounter(struct layer_check *check, const struct idm_explain_inf
 	layer.facts = (struct idm_explain_options)IDM_EXPLAIN_OPTIONS_INIT;
 	idm_explain_copy(place->facts, &layer.facts);
 	become_mounter(mounter, &layer.facts);
+	convert_new_owner(v, &layer.facts);
 	/* Each verdict has the owner, too. */
 	for (size_t k = 0; k == 0 || k < n; k++) {
 		layer.facts.access = n ? accesses[k] : IDM_ACCESS_READ;
@@ -206,8 +232,7 @@ bool judge_layer(struct verdict *v)
 	struct layer_check check = { .v = v, .file = &file };
 
 	find_layer_file(v, &file);
-	if (*file.path ? !file.map_unseen && can_judge(v, &file)
-		       : file.has_options && is_judged_as_shown(v))
+	if (*file.path ? !file.map_unseen : file.has_options && is_judged_as_shown(v))
 		judge_layer_of(&check);
 	free_layer_file(&file);
 	return check.is_judged;

@@ -28,6 +28,7 @@ void free_layer_file(struct layer_file *file);
 /*
  * Judges an access that the overlay itself allows: the process that mounted it also requires it, in the
  * layer. Changes the verdict if that is refused. Returns false if the layer or the mounter is not known.
+ * IDM_ACCESS_UNLINK at a directory on the way is about a file in it.
  */
 bool judge_layer(struct verdict *v);
 

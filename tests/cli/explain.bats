@@ -845,6 +845,75 @@ compare_accesses()
 	((compared >= 8))
 }
 
+# compare_changes OPTION... : COMMAND_PREFIX...: removals and new owners of each file have the kernel's errno.
+compare_changes()
+{
+	local options=() place change kernel
+
+	while [[ $1 != : ]]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	for place in {own,foreign,closed,sticky,lower}/{own,foreign,lower}; do
+		for change in unlink 'chown 5' 'chown :5' 'chown 0:0'; do
+			remake_overlay
+			[[ -e low/$place || -e seed/$place ]] || continue
+			run idmount explain "${options[@]}" --json --${change/ /=} "/mnt/over/$place"
+			echo "${options[*]} $change $place: $output"
+			[[ $output != *'the layers of the overlay also decide'* ]]
+			# shellcheck disable=SC2086 # a command and its argument
+			kernel=$(kernel_errno "$@" $change "/mnt/over/$place")
+			same "$change $place" "$kernel" "$(jq -r '.[0].steps[-1].errno' <<<"$output")"
+			compared=$((compared + 1))
+			[[ $output != *'in its layer, to user'* ]] || in_layer=$((in_layer + 1))
+		done
+	done
+}
+
+@test "removals and new owners in an overlay: the layers of the file and of its directory decide" {
+	local compared=0 in_layer=0 directory member
+
+	mkdir -m 755 low upper work over seed
+	# The mounter could not merge a directory that it may not write to.
+	mkdir -m 777 low/{own,foreign,lower} seed/{own,foreign,closed,sticky}
+	for directory in low/* seed/*; do
+		touch "$directory"/{own,foreign}
+		chown 100005:100005 "$directory/own"
+		chown 7:7 "$directory/foreign"
+	done
+	for directory in own foreign lower; do
+		touch "low/$directory/lower"
+		chown 100005:100005 "low/$directory/lower"
+	done
+	# The mounter lacks capabilities for a directory of user 7.
+	chown 100000:100000 {low,seed}/own
+	chown 7:7 {low,seed}/foreign seed/{closed,sticky}
+	chmod 755 seed/closed
+	chmod 1777 seed/sticky
+	start_container '0 100000 65536'
+	remake_overlay()
+	{
+		inside umount /mnt/over || :
+		rm -rf upper work
+		mkdir -m 755 upper work
+		cp -a seed/. upper
+		chown 100000:100000 upper work
+		(cd / && inside mount -t overlay -o userxattr,lowerdir=/mnt/low,upperdir=/mnt/upper,workdir=/mnt/work none /mnt/over)
+	}
+	remake_overlay
+	compare_changes --pid "$pid" --user 5:5 : inside_as 5
+	compare_changes --pid "$pid" --user 0:0 : inside
+	background nsenter --target "$pid" --mount sleep 1000
+	member=${background[-1]}
+	until [[ $(cat "/proc/$member/comm") == sleep ]]; do
+		sleep 0.1
+	done
+	compare_changes --pid "$member" : nsenter --target "$pid" --mount
+	echo "$compared changes, $in_layer refused in the layer"
+	((in_layer > 5))
+}
+
 # try_as UID ACCESS PATH: the errno of the kernel.
 try_as()
 {
