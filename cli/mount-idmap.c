@@ -20,6 +20,7 @@
 #include "cli/common/fstab-options.h"
 #include "cli/common/option-names.h"
 #include "cli/common/mount.h"
+#include "cli/common/mount-record.h"
 #include "cli/common/mount-root.h"
 #include "cli/common/report.h"
 #include "cli/common/standard-fds.h"
@@ -160,13 +161,26 @@ static int enter_mount_namespace(const char *namespace)
 	return MOUNT_SYSTEM;
 }
 
-enum { OTHER_MAP, SAME_MAP, UNKNOWN_MAP };
-
 static int compare_map(const struct idm_mount_info *mount, void *data)
 {
 	if (mount->map_state == IDM_MAP_UNREADABLE)
 		return UNKNOWN_MAP;
 	return mount->map && idm_map_equal(mount->map, data) ? SAME_MAP : OTHER_MAP;
+}
+
+static int compare_device(const struct idm_mount_info *mount, void *data)
+{
+	const struct stat *device = data;
+	struct stat st;
+
+	return stat(mount->source, &st) == 0 && S_ISBLK(st.st_mode) && st.st_rdev == device->st_rdev;
+}
+
+/* Files of btrfs have a device number of their own. */
+static bool shows_device(const char *target, const struct stat *file, struct stat *device)
+{
+	return device->st_rdev == file->st_dev ||
+	       idm_list_path(AT_FDCWD, target, 0, compare_device, device, NULL) == 1;
 }
 
 /* Returns whether the target is a mount point that shows the source. */
@@ -177,7 +191,7 @@ static bool shows_source(const struct mount_request *request)
 	return stat(request->source, &source) == 0 && stat(request->target, &target) == 0 &&
 	       is_mount_root(AT_FDCWD, request->target) &&
 	       (S_ISBLK(source.st_mode)
-			? source.st_rdev == target.st_dev
+			? shows_device(request->target, &target, &source)
 			: source.st_dev == target.st_dev && source.st_ino == target.st_ino);
 }
 
@@ -211,19 +225,42 @@ static int expected_map(const struct mount_request *request, struct idm_map **ma
 }
 
 /*
+ * Before Linux 6.15 the helper's own record tells the map. Before 6.8 another mount can have got the ID
+ * of a recorded one: so the owner must agree, too.
+ */
+static bool shows_owner(const struct mount_request *request)
+{
+	struct stat source, target;
+	uint32_t uid, gid;
+
+	return stat(request->source, &source) == 0 && stat(request->target, &target) == 0 &&
+	       (S_ISBLK(source.st_mode) ||
+		((idm_map_to_seen(request->map, IDM_UID, source.st_uid, &uid) < 0 ||
+		  uid == target.st_uid) &&
+		 (idm_map_to_seen(request->map, IDM_GID, source.st_gid, &gid) < 0 ||
+		  gid == target.st_gid)));
+}
+
+/*
  * Returns whether this very mount exists already. "mount -a" may run repeatedly. It detects by itself
- * only the types whose source it finds in the mount table.
+ * only the types whose source it finds in the mount table. A negative value is a failure that has been
+ * reported.
  */
 static int compare_mounted(const struct mount_request *request)
 {
 	struct idm_map *map = NULL;
-	int r;
+	int r = UNKNOWN_MAP;
+	struct idm_error err;
 
 	if (!shows_source(request))
 		return OTHER_MAP;
-	r = expected_map(request, &map) < 0
-		    ? UNKNOWN_MAP
-		    : idm_list_path(AT_FDCWD, request->target, 0, compare_map, map, NULL);
+	if (expected_map(request, &map) == 0) {
+		r = idm_list_path(AT_FDCWD, request->target, 0, compare_map, map, &err);
+		if (r < 0)
+			report_error(&err);
+		if (r == UNKNOWN_MAP && shows_owner(request))
+			r = compare_recorded_map(request->target, map);
+	}
 	idm_map_free(map);
 	return r;
 }
@@ -260,14 +297,19 @@ static int mount_idmap(struct helper *h)
 	if (status != DONE)
 		return status == FAILED ? MOUNT_FAILED : MOUNT_USAGE;
 	mounted = h->options.mount.replace ? OTHER_MAP : compare_mounted(&h->options.mount);
+	if (mounted < 0)
+		return MOUNT_FAILED;
 	if (mounted == SAME_MAP)
 		return report_if_verbose(h, h->options.mount.target, "already mounted");
 	if (mounted == UNKNOWN_MAP) {
-		report_failure("%s: already mounted, with a map that cannot be read on this kernel",
+		report_failure("%s: already mounted, with a map that this kernel does not tell, and "
+			       "mount.idmap has no record of it",
 			       h->options.mount.target);
 		return MOUNT_FAILED;
 	}
 	status = do_mount(&h->options.mount);
+	if (status == DONE)
+		record_map(h->options.mount.target, h->options.mount.map);
 	if (status == DONE && h->verbose)
 		print_line("mount.idmap: %s mounted on %s", h->options.mount.source,
 			   h->options.mount.target);

@@ -218,13 +218,20 @@ enum idm_upper_ids parse_upper_ids(const char *value)
 	return strcmp(value, "disk") == 0 ? IDM_UPPER_DISK : IDM_UPPER_SHIFTED;
 }
 
-void report_map_step(const struct idm_map *map)
+char *format_map_text(const struct idm_map *map)
 {
-	ssize_t length = map ? idm_map_print(map, IDM_FORMAT_TEXT, IDM_BOTH, NULL, 0) : -1;
+	ssize_t length = idm_map_print(map, IDM_FORMAT_TEXT, IDM_BOTH, NULL, 0);
 	char *text = length < 0 ? NULL : malloc((size_t)length + 1);
 
 	if (text)
 		idm_map_print(map, IDM_FORMAT_TEXT, IDM_BOTH, text, (size_t)length + 1);
+	return text;
+}
+
+void report_map_step(const struct idm_map *map)
+{
+	char *text = map ? format_map_text(map) : NULL;
+
 	report_step("map: %s", text ? text : "none");
 	free(text);
 }

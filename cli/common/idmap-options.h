@@ -41,6 +41,9 @@ struct map_request {
 
 void map_request_free(struct map_request *request);
 
+/* Returns the text of a map, which the caller frees; "" for an empty one. NULL: out of memory. */
+char *format_map_text(const struct idm_map *map);
+
 /* -v: reports the map, or its absence. */
 void report_map_step(const struct idm_map *map);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cli/common/idmap-options.h"
 #include "cli/common/report.h"
 #include "lib/base/error.h"
 #include "lib/base/mount-attr.h"
@@ -13,15 +14,12 @@
 /* "0:100000:65536", or what stands for it. */
 static char *format_map(const struct idm_map *map, const char *none)
 {
-	ssize_t n = map ? idm_map_print(map, IDM_FORMAT_TEXT, IDM_BOTH, NULL, 0) : 0;
-	char *text;
+	char *text = map ? format_map_text(map) : strdup(none);
 
-	if (n <= 0)
-		return strdup(map ? "empty" : none);
-	text = malloc((size_t)n + 1);
-	if (text)
-		idm_map_print(map, IDM_FORMAT_TEXT, IDM_BOTH, text, (size_t)n + 1);
-	return text;
+	if (!text || *text)
+		return text;
+	free(text);
+	return strdup("empty");
 }
 
 void print_process(const struct idm_explain_options *facts)

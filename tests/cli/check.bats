@@ -247,34 +247,21 @@ hint: run it as root; an ordinary user runs it below unshare --user --map-root-u
 	fails 2 "$idmount_check --foo: unknown option; see \"idmount help check\"" idmount check --foo
 }
 
-# without_open_tree_attr ERRNO COMMAND...: a seccomp filter answers open_tree_attr(2) with ERRNO.
-without_open_tree_attr()
-{
-	perl -e '
-		my $errno = shift;
-		sub step { pack("SCCL", @_) }
-		my $program = step(0x20, 0, 0, 0) . step(0x15, 0, 1, 467) .
-			step(0x06, 0, 0, 0x50000 | $errno) . step(0x06, 0, 0, 0x7fff0000);
-		my $all = pack("S x6 P", length($program) / 8, $program);
-		syscall(shift eq "x86_64" ? 157 : 167, 22, 2, $all) == 0 or die "seccomp: $!";
-		exec @ARGV' -- "$1" "$(uname -m)" "${@:2}"
-}
-
-# Filters that do not know a call answer with ENOSYS or EPERM.
+# Filters that do not know a call, here open_tree_attr(2), answer with ENOSYS or EPERM.
 @test "check and mount agree below a filter that does not know open_tree_attr(2)" {
 	local errno
 
 	mkdir -p src/below src/bad
 	mount -t tmpfs below src/below
 	for errno in 38 1; do
-		prints 'src: tmpfs: can be ID-mapped' without_open_tree_attr $errno "$IDMOUNT" check src
-		noting without_open_tree_attr $errno "$IDMOUNT" mount -m 0:0:65536 src dst
+		prints 'src: tmpfs: can be ID-mapped' without_call 467 $errno "$IDMOUNT" check src
+		noting without_call 467 $errno "$IDMOUNT" mount -m 0:0:65536 src dst
 		umount dst
-		noting without_open_tree_attr $errno "$IDMOUNT" mount -R -m 0:0:65536 src dst
+		noting without_call 467 $errno "$IDMOUNT" mount -R -m 0:0:65536 src dst
 		umount -R dst
 		mount -t ramfs bad src/bad
 		fails 1 "idmount: mount: $PWD/src/bad: map tree: the filesystem (ramfs) cannot be ID-mapped
-hint: it is mounted below src: unmount it, or map without the mounts below" without_open_tree_attr $errno "$IDMOUNT" mount -R -m 0:0:65536 src dst
+hint: it is mounted below src: unmount it, or map without the mounts below" without_call 467 $errno "$IDMOUNT" mount -R -m 0:0:65536 src dst
 		umount src/bad
 	done
 	umount src/below

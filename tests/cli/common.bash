@@ -234,6 +234,19 @@ as()
 	setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all -- "$@"
 }
 
+# without_call NUMBER ERRNO COMMAND...: a seccomp filter answers that system call with ERRNO.
+without_call()
+{
+	perl -e '
+		my ($number, $errno) = splice @ARGV, 0, 2;
+		sub step { pack("SCCL", @_) }
+		my $program = step(0x20, 0, 0, 0) . step(0x15, 0, 1, $number) .
+			step(0x06, 0, 0, 0x50000 | $errno) . step(0x06, 0, 0, 0x7fff0000);
+		my $all = pack("S x6 P", length($program) / 8, $program);
+		syscall(shift eq "x86_64" ? 157 : 167, 22, 2, $all) == 0 or die "seccomp: $!";
+		exec @ARGV' -- "$1" "$2" "$(uname -m)" "${@:3}"
+}
+
 # make_account ID HOME: makes the user joe with subordinate IDs, in this mount namespace alone. There, another account of
 # this machine with that name or ID is not.
 make_account()

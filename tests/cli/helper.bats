@@ -257,6 +257,61 @@ $some_can" mount -T fstab /mnt/dst
 	same 'mounts' 3 "$(mounts_at /mnt/dst)"
 }
 
+# Without listmount(2), the library reads mountinfo. That has no map.
+before_615()
+{
+	without_call 458 38 "$@"
+}
+
+@test "already mounted, before Linux 6.15: a record has the map" {
+	local unknown='mount.idmap: /mnt/dst: already mounted, with a map that this kernel does not tell, and mount.idmap has no record of it'
+
+	mkdir other
+	printf '/mnt/%s idmap map=1000:2000,keep-rest 0 0\n' 'src /mnt/dst' 'src /mnt/other' >fstab
+	noting before_615 mount -a -T fstab
+	noting before_615 mount -a -T fstab
+	run -0 --separate-stderr before_615 mount -v -t idmap -o map=1000:2000,keep-rest src dst
+	same 'standard output' 'mount.idmap: /mnt/dst: already mounted' "$output"
+	same 'mounts' '1 1' "$(mounts_at /mnt/dst) $(mounts_at /mnt/other)"
+	same 'records' 2 "$(ls /run/mount.idmap | wc -l)"
+	same 'access' '755 0 600 0' "$(stat -c '%a %u' /run/mount.idmap "$(ls -d /run/mount.idmap/* | head -n 1)" | xargs)"
+	# Another map is put on top, as on newer kernels, and replaces the record.
+	noting before_615 mount -t idmap -o map=1000:2001 src dst
+	noting before_615 mount -t idmap -o map=1000:2001 src dst
+	same 'mounts' 2 "$(mounts_at /mnt/dst)"
+	umount dst
+	refused 32 "$unknown" before_615 mount -t idmap -o map=1000:2001 src dst
+	umount dst
+	# The record is of another mount now, or in a directory that others can write.
+	run -0 "$IDMOUNT" mount -m 1000:2001 src dst
+	refused 32 "$unknown" before_615 mount -t idmap -o map=1000:2001 src dst
+	umount dst
+	noting before_615 mount -t idmap -o map=1000:2001 src dst
+	chmod 777 /run/mount.idmap
+	refused 32 "$unknown" before_615 mount -t idmap -o map=1000:2001 src dst
+	chmod 755 /run/mount.idmap
+	sed -i 's/^boot .*/boot x/' /run/mount.idmap/*
+	refused 32 "$unknown" before_615 mount -t idmap -o map=1000:2001 src dst
+	umount dst
+	rm -r /run/mount.idmap
+	# A filter that knows half of the calls: the mount that is there is no reason for a second one.
+	noting mount -t idmap -o map=1000:2001 src dst
+	run -32 --separate-stderr without_call 457 1 mount -t idmap -o map=1000:2001 src dst
+	[[ $stderr == 'mount.idmap: '*': list mounts: Operation not permitted' ]]
+	umount dst
+	same 'mounts' 0 "$(mounts_at /mnt/dst)"
+	# A mount succeeds without a record, too.
+	touch /run/mount.idmap
+	noting before_615 mount -t idmap -o map=1000:2001 src dst
+	same 'mounts' 1 "$(mounts_at /mnt/dst)"
+}
+
+@test "a kernel that tells maps needs no record" {
+	"$IDMOUNT" check --json | jq -e '.features[] | select(.name == "statmount-idmap").available' || skip 'this kernel does not'
+	noting mount -t idmap -o map=1000:2000 src dst
+	[[ ! -e /run/mount.idmap ]]
+}
+
 @test "not already mounted: a place within a mount that shows the same files" {
 	# At /mnt/dst/below the first line shows the same as the second one, but with other options.
 	cat >fstab <<-'END'
@@ -330,6 +385,22 @@ mount.idmap: attached the copy at /mnt/dst" "$stderr"
 	undo
 	refused 1 'mount.idmap: fstype= ext4: expected a block device as source, got /mnt/src' \
 		mount -t idmap -o map=0:1000,fstype=ext4 src dst
+	losetup --detach "$device"
+	# Files of a btrfs have another device number than the device.
+	grep -qw btrfs /proc/filesystems || return 0
+	rm image
+	truncate -s 320M image
+	mkfs.btrfs -q image >/dev/null 2>&1
+	device=$(losetup --find --show image)
+	echo "$device /mnt/dst idmap map=0:1000 0 0" >fstab
+	noting mount -a -T fstab
+	noting mount -a -T fstab
+	same 'mounts' 1 "$(mounts_at /mnt/dst)"
+	undo
+	noting before_615 mount -a -T fstab
+	noting before_615 mount -a -T fstab
+	same 'mounts' 1 "$(mounts_at /mnt/dst)"
+	undo
 	losetup --detach "$device"
 }
 
