@@ -103,9 +103,10 @@ static void report_no_type(const struct mount_request *request, const char *devi
 	else if (status == 0 || status == 2)
 		report_failure("%s: find type: blkid(8) finds no filesystem on it", request->source);
 	else if (status == 8)
-		report_failure("%s: find type: blkid(8) finds traces of several filesystems; name the type "
-			       "(%s), or erase the others with wipefs(8)",
-			       request->source, request->type_option);
+		report_failure(
+			"%s: find type: blkid(8) finds traces of several filesystems; name the type "
+			"(%s), or erase the others with wipefs(8)",
+			request->source, request->type_option);
 	else
 		report_failure("%s: find type: blkid(8) of util-linux fails; name the type (%s)",
 			       request->source, request->type_option);

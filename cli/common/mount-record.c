@@ -26,7 +26,8 @@ struct identity {
 	char name[17]; /* of the file */
 };
 
-/* Returns a hash (FNV-1a). Another target with the same one replaces the record, and is not taken for it. */
+/* Returns a hash (FNV-1a). Another target with the same one replaces the record, and is not taken for
+ * it. */
 static uint64_t hash_target(const char *target)
 {
 	uint64_t hash = 0xcbf29ce484222325ULL;
@@ -58,8 +59,9 @@ static int identify_mount(const struct idm_mount_info *mount, void *data)
 		return 0;
 	snprintf(identity->name, sizeof(identity->name), "%016" PRIx64, hash_target(mount->target));
 	if (asprintf(&identity->text,
-		     "boot %s\nmount %" PRIu64 " in %" PRIu64 "\ntarget %s\nsource %s\nroot %s\nmap ", boot,
-		     mount->id, mount->namespace_inode, mount->target, mount->source, mount->root) < 0)
+		     "boot %s\nmount %" PRIu64 " in %" PRIu64 "\ntarget %s\nsource %s\nroot %s\nmap ",
+		     boot, mount->id, mount->namespace_inode, mount->target, mount->source,
+		     mount->root) < 0)
 		identity->text = NULL;
 	return 0;
 }

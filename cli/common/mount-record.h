@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Records of mounts whose map the kernel does not tell, before Linux 6.15. So "mount -a" may run repeatedly
- * there. A record is a file in /run/mount.idmap, one for each target.
+ * Records of mounts whose map the kernel does not tell, before Linux 6.15. So "mount -a" may run
+ * repeatedly there. A record is a file in /run/mount.idmap, one for each target.
  */
 #ifndef IDM_CLI_COMMON_MOUNT_RECORD_H
 #define IDM_CLI_COMMON_MOUNT_RECORD_H

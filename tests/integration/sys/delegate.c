@@ -85,8 +85,7 @@ static int delegate(enum idm_delegate_operation operation, int fd, const char *n
 static void assert_program(bool expected)
 {
 	assert_false(seen->failed);
-	assert_int_equal(strcmp(seen->comm, "idm-delegate\n") == 0,
-			 expected && IDM_RAW_HAS_ASSEMBLY);
+	assert_int_equal(strcmp(seen->comm, "idm-delegate\n") == 0, expected && IDM_RAW_HAS_ASSEMBLY);
 }
 
 static void assert_created(int dirfd, const char *name, mode_t type)
