@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #include "cli/common/capability-names.h"
-#include "cli/common/report.h"
+#include "draw.h"
 
 void find_privileges(const struct verdict *v, struct privileges *p)
 {
@@ -50,7 +50,7 @@ static void print_capabilities(const struct privileges *p)
 		write_name(i, name);
 		snprintf(text + n, sizeof(text) - n, "%s%s", n ? "," : "", name);
 	}
-	print_line("           file capabilities %s, for root ID %u", text, p->root);
+	print_row(MARK_MORE, "         file capabilities %s, for root ID %u", text, p->root);
 }
 
 bool print_privileges(const struct privileges *p)
@@ -59,10 +59,10 @@ bool print_privileges(const struct privileges *p)
 		return false;
 	if (p->capabilities)
 		print_capabilities(p);
-	print_line("           its capabilities, set-user-ID and set-group-ID bits %s",
-		   p->count ? "count" : "do nothing: the mount has nosuid");
+	print_row(MARK_MORE, "         its capabilities, set-user-ID and set-group-ID bits %s",
+		  p->count ? "count" : "do nothing: the mount has nosuid");
 	if (*p->cure)
-		print_line("  cure     %s", p->cure);
+		print_row(MARK_NONE, "cure     %s", p->cure);
 	return *p->cure;
 }
 

@@ -8,6 +8,7 @@
 #include "cli/common/columns.h"
 #include "cli/common/report.h"
 #include "lib/base/error.h"
+#include "draw.h"
 #include "report.h"
 
 static void print_owners(const struct owners *owners)
@@ -33,9 +34,9 @@ static void print_owners(const struct owners *owners)
 	if (!table_print(&table))
 		out_of_memory();
 	if (owners->has_more)
-		print_line("  note     there are more files than these %d", OWNERS_FILES_MOST);
+		print_row(MARK_NONE, "note     there are more files than these %d", OWNERS_FILES_MOST);
 	if (owners->incomplete)
-		print_line("  note     a directory could not be read");
+		print_row(MARK_NONE, "note     a directory could not be read");
 }
 
 static void add_owner_id(struct json *json, const char *key, uint32_t id)

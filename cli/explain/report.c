@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/common/report.h"
+#include "draw.h"
 #include "lib/base/error.h"
 
 static void note_layer(struct report *report, const struct verdict *v)
@@ -103,7 +104,7 @@ static void report_unseen(struct report *report)
 		if (report->as_json)
 			json_add_string(&report->json, NULL, unseen_text(bit));
 		else
-			print_line("  note     %s", unseen_text(bit));
+			print_row(MARK_NONE, "note     %s", unseen_text(bit));
 	}
 	if (report->as_json)
 		json_close(&report->json);
@@ -188,7 +189,7 @@ void end_path_report(struct report *report)
 		add_last_members(report);
 	report_unseen(report);
 	if (report->requires_root)
-		print_line("  note     run the cures as root");
+		print_row(MARK_NONE, "note     run the cures as root");
 	if (report->as_json)
 		json_close(&report->json);
 }

@@ -9,6 +9,8 @@
 #include "cli/common/report.h"
 #include "lib/base/error.h"
 #include "lib/base/mount-attr.h"
+#include "lib/sys/capability.h"
+#include "draw.h"
 #include "report.h"
 
 /* "0:100000:65536", or what stands for it. */
@@ -29,10 +31,10 @@ void print_process(const struct idm_explain_options *facts)
 
 	for (size_t i = 0, n = 0; i < facts->n_groups && n + 16 < sizeof(groups); i++)
 		n += (size_t)snprintf(groups + n, sizeof(groups) - n, " %u", facts->groups[i]);
-	print_line("  process  user %u, group %u, groups%s", facts->fsuid, facts->fsgid,
-		   *groups ? groups : " none");
-	print_line("           capabilities %llx, user namespace: %s",
-		   (unsigned long long)facts->capabilities, map ? map : "?");
+	print_row(MARK_STEP, "process  user %u, group %u, groups%s", facts->fsuid, facts->fsgid,
+		  *groups ? groups : " none");
+	print_row(MARK_MORE, "         capabilities %llx, user namespace: %s",
+		  (unsigned long long)facts->capabilities, map ? map : "?");
 	free(map);
 }
 
@@ -48,11 +50,11 @@ static void print_inode(const char *label, const char *path, const struct idm_ex
 {
 	char uid[16], gid[16];
 
-	print_line("  %-8s %s: owner %s, group %s, mode %04o%s%s%s", label, path,
-		   format_id(inode->uid, uid), format_id(inode->gid, gid), inode->mode & 07777U,
-		   inode->flags & IDM_INODE_ACL ? ", ACL" : "",
-		   inode->flags & IDM_INODE_IMMUTABLE ? ", immutable" : "",
-		   inode->flags & IDM_INODE_APPEND ? ", append only" : "");
+	print_row(MARK_STEP, "%-8s %s: owner %s, group %s, mode %04o%s%s%s", label, path,
+		  format_id(inode->uid, uid), format_id(inode->gid, gid), inode->mode & 07777U,
+		  inode->flags & IDM_INODE_ACL ? ", ACL" : "",
+		  inode->flags & IDM_INODE_IMMUTABLE ? ", immutable" : "",
+		  inode->flags & IDM_INODE_APPEND ? ", append only" : "");
 }
 
 static void print_acl(const struct idm_explain_inode *inode)
@@ -61,10 +63,10 @@ static void print_acl(const struct idm_explain_inode *inode)
 		const struct idm_acl_entry *e = &inode->acl[i];
 		char id[16];
 
-		print_line("           %s:%s:%s%s%s", e->kind == IDM_UID ? "user" : "group",
-			   e->id == IDM_EXPLAIN_NO_ID ? "unknown" : format_id(e->id, id),
-			   e->permissions & 4 ? "r" : "-", e->permissions & 2 ? "w" : "-",
-			   e->permissions & 1 ? "x" : "-");
+		print_row(MARK_MORE, "         %s:%s:%s%s%s", e->kind == IDM_UID ? "user" : "group",
+			  e->id == IDM_EXPLAIN_NO_ID ? "unknown" : format_id(e->id, id),
+			  e->permissions & 4 ? "r" : "-", e->permissions & 2 ? "w" : "-",
+			  e->permissions & 1 ? "x" : "-");
 	}
 }
 
@@ -83,8 +85,8 @@ static void print_mount(const struct idm_explain_info *place)
 
 	idm_describe_attr(place->facts->attr, mount ? mount->propagation : IDM_PROPAGATION_DEFAULT,
 			  flags, sizeof(flags));
-	print_line("  mount    %s on %s, %s, map: %s%s", mount ? mount->fstype : "?",
-		   mount ? mount->target : "?", flags, map ? map : "?", suffix);
+	print_row(MARK_STEP, "mount    %s on %s, %s, map: %s%s", mount ? mount->fstype : "?",
+		  mount ? mount->target : "?", flags, map ? map : "?", suffix);
 	free(map);
 }
 
@@ -94,7 +96,7 @@ static void print_fs_userns(const struct idm_explain_options *facts)
 	char *map = facts->fs_map ? format_map(facts->fs_map, "") : NULL;
 
 	if (map)
-		print_line("           filesystem of the user namespace: %s", map);
+		print_row(MARK_MORE, "         filesystem of the user namespace: %s", map);
 	free(map);
 }
 
@@ -106,10 +108,10 @@ static void print_layer_file(const struct layer_file *file)
 	if (file->lower)
 		snprintf(name, sizeof(name), "lower %u", file->lower);
 	if (*file->path)
-		print_line("  layer    %s, %s: owner %s, group %s, map: %s", name, file->path,
-			   format_id(file->uid, uid), format_id(file->gid, gid), map ? map : "?");
+		print_row(MARK_STEP, "layer    %s, %s: owner %s, group %s, map: %s", name, file->path,
+			  format_id(file->uid, uid), format_id(file->gid, gid), map ? map : "?");
 	else
-		print_line("  layer    not visible");
+		print_row(MARK_STEP, "layer    not visible");
 	free(map);
 }
 
@@ -130,15 +132,32 @@ static void print_unknown_owner(const struct verdict *v)
 	char text[2 * VERDICT_TEXT];
 
 	if (v->result.uid == IDM_EXPLAIN_NO_ID)
-		print_line("           inside: owner unmapped, since %s it", lost_owner_text(v));
+		print_row(MARK_MORE, "         inside: owner unmapped, since %s it", lost_owner_text(v));
 	else
-		print_line("           inside: owner unmapped, since the user namespace has no number "
-			   "for it");
+		print_row(MARK_MORE,
+			  "         inside: owner unmapped, since the user namespace has no number "
+			  "for it");
 	if (!describe_owner_map(v, text, sizeof(text)))
 		return;
-	print_line("           to own it: %s", text);
+	print_row(MARK_MORE, "         to own it: %s", text);
 	if (strstr(text, "--annotation"))
-		print_line("           idmount obeys it as the runtime or as a hook of the engine");
+		print_row(MARK_MORE,
+			  "         idmount obeys it as the runtime or as a hook of the engine");
+}
+
+/* stat(2) shows the overflow ID then. */
+static void print_lost_id(const struct verdict *v, unsigned int kind, uint32_t disk)
+{
+	const char *word = kind == IDM_UID ? "owner" : "group";
+	uint32_t shown = idm_overflow_id(kind);
+
+	if (!v->facts.mount_map || disk == IDM_EXPLAIN_NO_ID)
+		print_row(MARK_MORE, "         %s seen as %u, since %s it", word, shown,
+			  lost_owner_text(v));
+	else
+		print_row(MARK_MORE,
+			  "         %s seen as %u, since no entry of the map names disk ID %u", word,
+			  shown, disk);
 }
 
 /* As stat(2) shows it to the process, too. */
@@ -148,14 +167,18 @@ static void print_seen(const struct verdict *v)
 	uint32_t inside;
 	char uid[16], gid[16];
 
-	print_line("  seen     owner %s, group %s, as the mount shows them",
-		   format_id(v->result.uid, uid), format_id(v->result.gid, gid));
+	print_row(MARK_STEP, "seen     owner %s, group %s, as the mount shows them",
+		  format_id(v->result.uid, uid), format_id(v->result.gid, gid));
+	if (v->result.uid == IDM_EXPLAIN_NO_ID)
+		print_lost_id(v, IDM_UID, facts->inode->uid);
+	if (v->result.gid == IDM_EXPLAIN_NO_ID)
+		print_lost_id(v, IDM_GID, facts->inode->gid);
 	if (!facts->userns_map)
 		return;
 	if (lacks_inside_owner(v))
 		print_unknown_owner(v);
 	else if (idm_map_to_disk(facts->userns_map, IDM_UID, v->result.uid, &inside) == 0)
-		print_line("           inside: owner %u", inside);
+		print_row(MARK_MORE, "         inside: owner %u", inside);
 }
 
 void print_place(const struct verdict *v)
@@ -179,14 +202,14 @@ bool print_verdict(const struct verdict *v)
 
 	if (!v->result.errnum) {
 		if (v->place->is_last)
-			print_line("  %-8s allowed", word);
+			print_row(MARK_ALLOWED, "%-8s allowed", word);
 		return false;
 	}
 	describe_refusal(v, text, sizeof(text));
-	print_line("  %-8s %s, %s: %s", word, v->is_unknown ? "not known" : "refused",
-		   idm_errno_name(v->result.errnum), text);
+	print_row(v->is_unknown ? MARK_UNKNOWN : MARK_REFUSED, "%-8s %s, %s: %s", word,
+		  v->is_unknown ? "not known" : "refused", idm_errno_name(v->result.errnum), text);
 	if (!describe_cure(v, text, sizeof(text)))
 		return false;
-	print_line("  cure     %s", text);
+	print_row(MARK_NONE, "cure     %s", text);
 	return true;
 }

@@ -132,7 +132,7 @@ const char *lost_owner_text(const struct verdict *v)
 {
 	if (v->place->mount && v->place->mount->map_state != IDM_MAP_NONE)
 		return "the mount does not map";
-	return is_on_overlay(v) ? "the map of its layer leaves out"
+	return is_on_overlay(v) ? "the map of its layer does not have"
 				: "the user namespace that mounted the filesystem does not have";
 }
 

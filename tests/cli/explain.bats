@@ -497,6 +497,30 @@ json_error()
 	[[ $stderr == *'admits only its own user'*'; run idmount explain as a user who may look there; the user of the process is 1000' ]]
 }
 
+# on_terminal OPTION... PATH: prints what explain prints on a terminal.
+on_terminal()
+{
+	script -qec "'$IDMOUNT' explain $*" /dev/null | tr -d '\r' || :
+}
+
+@test "on a terminal the steps are a drawing, whose last mark is the verdict" {
+	local text
+
+	touch src/file
+	chown 1001:1001 src/file
+	chmod 640 src/file
+	noting idmount mount -m 0:0:1000 src dst
+	text=$(NO_COLOR=1 LC_ALL=C.UTF-8 on_terminal --user 5:5 --read /mnt/dst/file)
+	same 'the marks' '● ● ● ● ● ● ● ✘' "$(sed -n 's/^\(●\|✘\|✔\) .*/\1/p' <<<"$text" | xargs)"
+	[[ $text == *$'\n│          owner seen as 65534, since no entry of the map names disk ID 1001'* ]]
+	[[ $text == *$'\n✘ read     refused, EACCES: the mode of others lacks r'* && $text != *$'\033'* ]]
+	text=$(LC_ALL=C.UTF-8 on_terminal --user 5:5 --read /mnt/src)
+	[[ $text == *$'\n\033[32m✔ \033[0mread     allowed' ]]
+	# In other locales, and for programs, the lines begin with blanks.
+	same 'marks in ASCII' '' "$(LC_ALL=C on_terminal --read /mnt/dst/file | sed 1d | grep -v '^  ' || :)"
+	same 'marks in a pipe' '' "$(LC_ALL=C.UTF-8 idmount explain --read /mnt/dst/file | sed 1d | grep -v '^  ' || :)"
+}
+
 @test "wrong usage, and what does not exist" {
 	fails 2 'idmount: explain: expected PATH; see "idmount help explain"' idmount explain
 	fails 2 'idmount: explain: --pid: x: expected a process number' idmount explain --pid x /
@@ -962,13 +986,13 @@ try_as()
 	idmount overlay --upper-ids disk -m 0:1000:1000 -L low -U upper -W work over
 	run -1 idmount explain --write --unlink --chmod /mnt/over/both
 	[[ $output == *'file     /mnt/over/both: owner unmapped, group unmapped'* ]]
-	[[ $output == *'write    refused, EACCES: the map of its layer leaves out the owner and the group'* ]]
-	[[ $output == *'unlink   refused, EOVERFLOW: the map of its layer leaves out the owner and the group'* ]]
-	[[ $output == *'chmod    refused, EOVERFLOW: the map of its layer leaves out the owner and the group'* ]]
+	[[ $output == *'write    refused, EACCES: the map of its layer does not have the owner and the group'* ]]
+	[[ $output == *'unlink   refused, EOVERFLOW: the map of its layer does not have the owner and the group'* ]]
+	[[ $output == *'chmod    refused, EOVERFLOW: the map of its layer does not have the owner and the group'* ]]
 	[[ $output != *cure* && $output != *'owner or group on disk is not visible'* ]]
 	# Only root can find out whether 65534 is the owner.
 	run -1 explain_as 65534 --read --chmod /mnt/over/both
-	[[ $output == *'chmod    not known, EOVERFLOW: the map of its layer leaves out'*', unless the file has the owner that is shown'* ]]
+	[[ $output == *'chmod    not known, EOVERFLOW: the map of its layer does not have'*', unless the file has the owner that is shown'* ]]
 	[[ $output != *cure* ]]
 	run -0 explain_as 65534 --read /mnt/over/open
 }
