@@ -190,7 +190,16 @@ static uint32_t random_permissions(struct rng *rng)
 	return one_in(rng, 3) ? 7 : rng_below(rng, 8);
 }
 
-static void add_random_acl(struct rng *rng, const struct filesystem *fs, struct file *file)
+/* An ACL with an ID that the layer does not map cannot be copied up. */
+static bool can_have_entry(const struct random_case *c, const struct idm_acl_entry *e)
+{
+	uint32_t seen;
+
+	return !c->fs->layered || !c->mount_map ||
+	       idm_map_to_seen(c->mount_map, e->kind, e->id, &seen) == 0;
+}
+
+static void add_random_acl(struct rng *rng, const struct random_case *c, struct file *file)
 {
 	file->flags |= IDM_INODE_ACL;
 	file->acl_group = rng_below(rng, 8);
@@ -198,15 +207,18 @@ static void add_random_acl(struct rng *rng, const struct filesystem *fs, struct 
 		struct idm_acl_entry *e = &file->acl[file->n_acl];
 
 		*e = (struct idm_acl_entry){ one_in(rng, 2) ? IDM_UID : IDM_GID, 0, rng_below(rng, 8) };
-		e->id = random_outside(rng, fs->ns, e->kind);
+		e->id = random_outside(rng, c->fs->ns, e->kind);
+		if (!can_have_entry(c, e))
+			return;
 		for (size_t i = 0; i < file->n_acl; i++)
 			if (file->acl[i].kind == e->kind && file->acl[i].id == e->id)
 				return;
 	}
 }
 
-static struct file random_file(struct rng *rng, const struct filesystem *fs, uint32_t type)
+static struct file random_file(struct rng *rng, const struct random_case *c, uint32_t type)
 {
+	const struct filesystem *fs = c->fs;
 	struct file file = { .mode = type };
 
 	for (int i = 0; i < 3; i++)
@@ -215,9 +227,8 @@ static struct file random_file(struct rng *rng, const struct filesystem *fs, uin
 	file.gid = random_outside(rng, fs->ns, IDM_GID);
 	if (one_in(rng, 2))
 		file.mode |= rng_below(rng, 8) << 9;
-	/* An ACL with an ID that the layer does not map cannot be copied up. */
-	if (one_in(rng, 3) && !fs->layered)
-		add_random_acl(rng, fs, &file);
+	if (one_in(rng, 3))
+		add_random_acl(rng, c, &file);
 	if (one_in(rng, 10) && (S_ISREG(type) || S_ISDIR(type)))
 		file.flags |= one_in(rng, 2) ? IDM_INODE_IMMUTABLE : IDM_INODE_APPEND;
 	return file;
@@ -256,11 +267,11 @@ struct random_case new_case(struct rng *rng, const struct filesystem *fs, const 
 {
 	struct random_case c = { .fs = fs };
 
-	c.file = random_file(rng, fs, random_type(rng, fs));
-	c.directory = random_file(rng, fs, S_IFDIR);
-	c.victim = random_file(rng, fs, S_IFREG);
 	/* A user namespace cannot map layers that belong to the initial one. */
 	c.mount_map = one_in(rng, 3) || (fs->layered && fs->ns->map) ? NULL : random_mount_map(rng, fs);
+	c.file = random_file(rng, &c, random_type(rng, fs));
+	c.directory = random_file(rng, &c, S_IFDIR);
+	c.victim = random_file(rng, &c, S_IFREG);
 	c.attr = (one_in(rng, 12) ? IDM_ATTR_RDONLY : 0) | (one_in(rng, 8) ? IDM_ATTR_NOEXEC : 0) |
 		 (fs->ns->map || one_in(rng, 2) ? IDM_ATTR_NODEV : 0);
 	c.fs_readonly = !fs->layered && one_in(rng, 25);
