@@ -82,6 +82,32 @@ volume=type=bind,src=/mnt/vol,dst=/vol,options=rbind
 	read_only once one --mount "$volume:ro" --annotation io.idmount.map/vol=1000:0 --
 }
 
+# explained OPTION... PATH: asks ctr for the process of the container "one".
+explained()
+{
+	CONTAINERD_ADDRESS=$ctr_address idmount explain --container one "$@"
+}
+
+@test "idmount explain finds a container by its name, and its verdict is the kernel's" {
+	policy 'allow source=/mnt/vol disk=1000 seen=0'
+	box one --detach --mount "$volume:rw" --annotation io.idmount.map/vol=1000:0 -- sleep 1000
+	run -0 explained --write /vol/ours
+	[[ $output == *'file     /vol/ours: owner 1000, group 1000'*'seen     owner 0, group 0'* ]]
+	ctr task exec --exec-id look one sh -c ': >>/vol/ours'
+	run -1 explained --write /vol/theirs
+	[[ $output == *'write    refused, EACCES: the mount does not map the owner 0 and the group 0'* ]]
+	run ! ctr task exec --exec-id look one sh -c ': >>/vol/theirs'
+	[[ $output == *'Permission denied'* ]]
+	ctr task kill --signal KILL one
+	until ctr task delete one; do
+		sleep 0.05
+	done
+	run -1 explained /
+	[[ $output == *'--container: one: none of '*' knows it'* ]]
+	ctr container delete one
+	nothing_is_left
+}
+
 @test "two containers, one source, two maps" {
 	policy 'allow source=/mnt/vol disk=0,1000 seen=0,7,8'
 	box one --detach --mount "$volume:rw" --annotation io.idmount.map/vol=1000:0 -- sleep 1000
