@@ -24,9 +24,9 @@ _Noreturn static void exit_without_memory(void)
 
 /* ---- the text ---- */
 
-static void append_text(struct json *json, const char *text)
+static void append_bytes(struct json *json, const char *text, size_t n)
 {
-	size_t n = strlen(text), capacity = 2 * (json->n + n) + 1000;
+	size_t capacity = 2 * (json->n + n) + 1000;
 
 	if (json->n + n > json->capacity) {
 		char *more = realloc(json->text, capacity);
@@ -38,6 +38,11 @@ static void append_text(struct json *json, const char *text)
 	}
 	memcpy(json->text + json->n, text, n);
 	json->n += n;
+}
+
+static void append_text(struct json *json, const char *text)
+{
+	append_bytes(json, text, strlen(text));
 }
 
 static void append_quoted(struct json *json, const char *string)
@@ -87,6 +92,18 @@ void json_close(struct json *json)
 		append_line_break(json);
 	append_text(json, end);
 	json->follows = true;
+}
+
+void json_begin_members(struct json *members, unsigned int depth)
+{
+	*members = (struct json){ .depth = depth, .follows = true };
+}
+
+void json_add_members(struct json *json, struct json *members)
+{
+	append_bytes(json, members->text, members->n);
+	free(members->text);
+	*members = (struct json){ 0 };
 }
 
 void json_print(struct json *json)

@@ -38,6 +38,13 @@ void json_add_number(struct json *json, const char *key, uint64_t value);
 /* "uidMap" and "gidMap": arrays of {disk, seen, count}; null for a map that is NULL. */
 void json_add_map(struct json *json, const struct idm_map *map);
 
+/*
+ * Begins members apart, for an object at this depth that is still to get another value.
+ * json_add_members() adds them to it, behind its first member, and releases them.
+ */
+void json_begin_members(struct json *members, unsigned int depth);
+void json_add_members(struct json *json, struct json *members);
+
 /* Closes all open values, prints and releases. */
 void json_print(struct json *json);
 

@@ -66,23 +66,28 @@ bool print_privileges(const struct privileges *p)
 	return *p->cure;
 }
 
-void add_privileges(struct json *json, const struct privileges *p)
+void add_capability_names(struct json *json, const char *key, uint64_t set)
 {
 	char name[32];
 
-	if (!has_privileges(p)) {
-		json_add_string(json, "privileges", NULL);
-		return;
-	}
-	json_open(json, "privileges", '{');
-	json_open(json, "capabilities", '[');
+	json_open(json, key, '[');
 	for (unsigned int i = 0; i < 64; i++) {
-		if (!(p->capabilities >> i & 1))
+		if (!(set >> i & 1))
 			continue;
 		write_name(i, name);
 		json_add_string(json, NULL, name);
 	}
 	json_close(json);
+}
+
+void add_privileges(struct json *json, const struct privileges *p)
+{
+	if (!has_privileges(p)) {
+		json_add_string(json, "privileges", NULL);
+		return;
+	}
+	json_open(json, "privileges", '{');
+	add_capability_names(json, "capabilities", p->capabilities);
 	json_add_number(json, "rootId", p->root);
 	json_add_bool(json, "setUserId", p->sets_user);
 	json_add_bool(json, "setGroupId", p->sets_group);

@@ -17,6 +17,7 @@ struct privileges {
 void find_privileges(const struct verdict *v, struct privileges *p);
 bool has_privileges(const struct privileges *p);
 bool print_privileges(const struct privileges *p); /* whether a cure is there */
+void add_capability_names(struct json *json, const char *key, uint64_t set);
 void add_privileges(struct json *json, const struct privileges *p);
 
 #endif

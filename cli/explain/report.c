@@ -10,6 +10,9 @@
 #include "draw.h"
 #include "lib/base/error.h"
 
+/* Of the members of a path: the array, and the object in it. */
+#define PATH_DEPTH 2
+
 static void note_layer(struct report *report, const struct verdict *v)
 {
 	struct layer_file file;
@@ -80,6 +83,10 @@ int report_path_place(struct report *report, struct verdict *v, struct idm_error
 	if (r < 0)
 		return r;
 	find_privileges(v, &report->privileges);
+	if (report->as_json && v->place->is_last) {
+		json_begin_members(&report->facts, PATH_DEPTH);
+		note_facts(&report->facts, v);
+	}
 	if (report->as_json) {
 		note_layer(report, v);
 		note_owner_map(report, v);
@@ -165,9 +172,21 @@ static void add_error(struct json *json, const struct idm_error *err)
 	json_close(json);
 }
 
+static void add_facts(struct report *report)
+{
+	if (report->facts.n) {
+		json_add_members(&report->json, &report->facts);
+		return;
+	}
+	json_add_string(&report->json, "process", NULL);
+	json_add_string(&report->json, "file", NULL);
+	json_add_string(&report->json, "mount", NULL);
+}
+
 static void add_last_members(struct report *report)
 {
 	json_close(&report->json);
+	add_facts(report);
 	if (*report->layer)
 		json_add_name(&report->json, "layer", report->layer);
 	else

@@ -18,6 +18,7 @@ struct report {
 	bool has_process; /* its line is printed */
 	uint32_t unseen;
 	bool requires_root;	   /* a cure does */
+	struct json facts;	   /* JSON: members about the last place */
 	char layer[PATH_MAX];	   /* JSON: the file in a layer of an overlay */
 	char to_own[VERDICT_TEXT]; /* JSON: of describe_owner_map() */
 	struct owners owners;	   /* JSON */
@@ -43,6 +44,11 @@ bool print_verdict(const struct verdict *v); /* whether a cure is there */
 
 /* The number, or a word for an ID that has none. */
 const char *format_id(uint32_t id, char buf[16]);
+
+/* ---- facts-json.c ---- */
+
+/* Adds the members process, file and mount. v->result has the owner as the mount shows it. */
+void note_facts(struct json *members, const struct verdict *v);
 
 /* ---- report-owners.c ---- */
 

@@ -521,6 +521,34 @@ on_terminal()
 	same 'marks in a pipe' '' "$(LC_ALL=C.UTF-8 idmount explain --read /mnt/dst/file | sed 1d | grep -v '^  ' || :)"
 }
 
+# fact FILTER OPTION... PATH: prints a part of the JSON.
+fact()
+{
+	idmount explain --json "${@:2}" | jq -c ".[0] | $1"
+}
+
+@test "the facts in JSON: the process, the file and the mount with its map" {
+	local file=/mnt/dst/file
+
+	touch src/file
+	chown 1001:1 src/file
+	chmod 4640 src/file
+	setfacl -m u:7:rw,g:2000:r src/file
+	noting idmount mount -m 0:100000:1000 -o nosuid src dst
+	same 'the file' '["regular file","4660",1001,1,null,100001,false,false]' \
+		"$(fact '.file | [.type, .mode, .owner, .group, .seenOwner, .seenGroup, .immutable, .appendOnly]' "$file")"
+	same 'the ACL' '[["user",7,"rw"],["group",null,"r"]]' "$(fact '[.file.acl[] | [.kind, .id, .permissions]]' "$file")"
+	same 'the mount' '["/mnt/dst","tmpfs",true,[{"disk":0,"seen":100000,"count":1000}]]' \
+		"$(fact '.mount | [.target, .fstype, (.flags | contains("nosuid")), .uidMap]' "$file")"
+	same 'the process' '[5,6,[6],[],null]' \
+		"$(fact '.process | [.user, .group, .groups, .capabilities, .uidMap]' --user 5:6 "$file")"
+	start_container
+	same 'the process of a container' '[100000,["CAP_CHOWN",true],[{"disk":0,"seen":100000,"count":1000}]]' \
+		"$(fact '.process | [.user, [.capabilities[0], (.capabilities | length > 30)], .uidMap]' --pid "$pid" --user 0:0 "$file")"
+	same 'no map' '[null,null]' "$(fact '.mount | [.uidMap, .gidMap]' /mnt/src/file)"
+	same 'a way that ends' '[null,null,null]' "$(idmount explain --json /mnt/none 2>/dev/null | jq -c '.[0] | [.process, .file, .mount]')"
+}
+
 @test "wrong usage, and what does not exist" {
 	fails 2 'idmount: explain: expected PATH; see "idmount help explain"' idmount explain
 	fails 2 'idmount: explain: --pid: x: expected a process number' idmount explain --pid x /

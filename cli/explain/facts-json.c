@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+/* The facts about the last place, for JSON. They are valid for a moment only, so they are written at once. */
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "lib/base/mount-attr.h"
+#include "report.h"
+
+static void add_id(struct json *json, const char *key, uint32_t id)
+{
+	if (id == IDM_EXPLAIN_NO_ID || is_hidden_id(id))
+		json_add_string(json, key, NULL);
+	else
+		json_add_number(json, key, id);
+}
+
+static void add_acl_entries(struct json *json, const struct idm_explain_inode *inode)
+{
+	char bits[4];
+
+	json_open(json, "acl", '[');
+	for (size_t i = 0; i < inode->n_acl; i++) {
+		json_open(json, NULL, '{');
+		json_add_string(json, "kind", inode->acl[i].kind == IDM_UID ? "user" : "group");
+		add_id(json, "id", inode->acl[i].id);
+		write_bits(inode->acl[i].permissions, bits);
+		json_add_string(json, "permissions", bits);
+		json_close(json);
+	}
+	json_close(json);
+}
+
+static void add_file(struct json *json, const struct verdict *v)
+{
+	const struct idm_explain_inode *inode = v->facts.inode;
+	char mode[8];
+
+	snprintf(mode, sizeof(mode), "%04o", inode->mode & 07777U);
+	json_open(json, "file", '{');
+	json_add_string(json, "type", type_word(inode->mode));
+	json_add_string(json, "mode", mode);
+	add_id(json, "owner", inode->uid);
+	add_id(json, "group", inode->gid);
+	add_id(json, "seenOwner", v->result.uid);
+	add_id(json, "seenGroup", v->result.gid);
+	json_add_bool(json, "immutable", inode->flags & IDM_INODE_IMMUTABLE);
+	json_add_bool(json, "appendOnly", inode->flags & IDM_INODE_APPEND);
+	add_acl_entries(json, inode);
+	json_close(json);
+}
+
+static void add_mount(struct json *json, const struct verdict *v)
+{
+	const struct idm_mount_info *mount = v->place->mount;
+	char flags[256];
+
+	if (!mount) {
+		json_add_string(json, "mount", NULL);
+		return;
+	}
+	idm_describe_attr(v->facts.attr, mount->propagation, flags, sizeof(flags));
+	json_open(json, "mount", '{');
+	json_add_name(json, "target", mount->target);
+	json_add_name(json, "fstype", mount->fstype);
+	json_add_string(json, "flags", flags);
+	json_add_map(json, v->facts.mount_map);
+	json_close(json);
+}
+
+static void add_process(struct json *json, const struct idm_explain_options *facts)
+{
+	json_open(json, "process", '{');
+	add_id(json, "user", facts->fsuid);
+	add_id(json, "group", facts->fsgid);
+	json_open(json, "groups", '[');
+	for (size_t i = 0; i < facts->n_groups; i++)
+		add_id(json, NULL, facts->groups[i]);
+	json_close(json);
+	add_capability_names(json, "capabilities", facts->capabilities);
+	json_add_map(json, facts->userns_map);
+	json_close(json);
+}
+
+void note_facts(struct json *members, const struct verdict *v)
+{
+	add_process(members, &v->facts);
+	add_file(members, v);
+	add_mount(members, v);
+}
