@@ -1888,7 +1888,7 @@ struct idm_explain_inode {
 	size_t size;       /* sizeof(struct idm_explain_inode) */
 	uint32_t mode;     /* st_mode, with the type */
 	uint32_t uid, gid; /* as a mount without a map shows them; IDM_EXPLAIN_NO_ID: the filesystem's user
-			      namespace does not have it */
+			      namespace does not have it, or the map of an overlay's layer leaves it out */
 	uint32_t flags;    /* IDM_INODE_* */
 	uint32_t acl_group; /* IDM_INODE_ACL: the permissions of the owning group, before the mask */
 	const struct idm_acl_entry *acl; /* named users and groups, in any order; may be NULL */

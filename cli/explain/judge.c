@@ -132,9 +132,10 @@ static void doubt_owner(struct verdict *v)
 
 	remove_owner(&inode);
 	facts.inode = &inode;
-	if (idm_explain(&facts, &result, NULL) < 0 || !result.errnum == !v->result.errnum)
+	if (idm_explain(&facts, &result, NULL) < 0 || result.errnum == v->result.errnum)
 		return;
-	v->is_unknown = true;
+	v->is_unknown = !result.errnum || !v->result.errnum;
+	v->ownerless_errnum = v->is_unknown ? 0 : result.errnum;
 	v->doubt = v->result.errnum ? "the file has no owner" : "the file has the owner that is shown";
 	if (!v->result.errnum)
 		v->result = result;
@@ -146,6 +147,7 @@ int fill_in_verdict(struct verdict *v, struct idm_error *err)
 
 	v->reason = NULL;
 	v->is_unknown = false;
+	v->ownerless_errnum = 0;
 	v->result = (struct idm_explain_result)IDM_EXPLAIN_RESULT_INIT;
 	r = idm_explain(&v->facts, &v->result, err);
 	if (r == 0 && v->result.rule && v->place->unseen & IDM_UNSEEN_MOUNT_MAP)

@@ -7,6 +7,7 @@
 
 #include "lib/sys/capability.h"
 #include "layer.h"
+#include "lib/base/error.h"
 
 const char *access_word(enum idm_access access, bool is_directory)
 {
@@ -182,7 +183,9 @@ static void append_unmapped(const struct verdict *v, char *text, size_t size)
 
 	if (v->result.rule == IDM_RULE_UNMAPPED_OWNER) {
 		append(text, size, "%s", lost_owner_text(v));
-		append_ids(v, owners, inode->uid, inode->gid, text, size);
+		/* Without a map, the inode has no other owner that could be named. */
+		append_ids(v, owners, facts->mount_map ? inode->uid : IDM_EXPLAIN_NO_ID,
+			   facts->mount_map ? inode->gid : IDM_EXPLAIN_NO_ID, text, size);
 		return;
 	}
 	append(text, size, "%s", new_id_text(v));
@@ -272,6 +275,9 @@ void describe_refusal(const struct verdict *v, char *text, size_t size)
 		append_useless_capability(v, text, size);
 	if (v->is_unknown)
 		append(text, size, ", unless %s", v->doubt);
+	if (v->ownerless_errnum)
+		append(text, size, "; %s, if the file has no owner",
+		       idm_errno_name(v->ownerless_errnum));
 }
 
 const char *unseen_text(uint32_t bit)

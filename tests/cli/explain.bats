@@ -232,7 +232,7 @@ privilege()
 	chattr +a "$file" 2>/dev/null || skip 'this filesystem has no such attribute'
 	run -1 explain_as 1000 --write --json "$file"
 	same 'the reason' 'it can only be appended to; with O_APPEND, as by >> in a shell, it is written' "$(member reason <<<"$output")"
-	same 'the errno' "$(try_as 1000 --write "$file")" "$(member errno <<<"$output")"
+	same 'the errno' "$(try_with --write "$file" as 1000)" "$(member errno <<<"$output")"
 	as 1000 "${append[@]}"
 	run -1 explain_as 0 --unlink --json "$file"
 	same 'the reason of a removal' 'it can only be appended to' "$(member reason <<<"$output")"
@@ -897,6 +897,34 @@ compare_accesses()
 	((compared >= 8))
 }
 
+@test "an overlay in a container, of a layer that the host mapped: owners that the map leaves out" {
+	local name access kernel
+
+	reachable
+	mkdir -m 755 low upper work over map
+	for name in mapped closed open; do
+		echo >"low/$name"
+		chmod 600 "low/$name"
+	done
+	chown 7:7 low/mapped
+	chown 2000:2000 low/closed low/open
+	chmod 666 low/open
+	noting idmount mount -m 0:100000:1000 low map
+	start_container '0 100000 65536'
+	chown 100000:100000 upper work
+	(cd / && inside mount -t overlay -o userxattr,lowerdir=/mnt/map,upperdir=/mnt/upper,workdir=/mnt/work none /mnt/over)
+	for name in closed open mapped; do
+		for access in --read --write --chmod --unlink; do
+			run idmount explain --pid "$pid" --user 0:0 "$access" --json "/mnt/over/$name"
+			kernel=$(try_with "$access" "/mnt/over/$name" inside)
+			same "$access $name" "$kernel" "$(jq -r '.[0].steps[-1].errno' <<<"$output")"
+		done
+	done
+	# In there, the kernel does not tell such an owner from one of the host.
+	run -1 inside "$program" explain --write /mnt/over/open
+	[[ $output == *'write    not known, EACCES: the map of its layer does not have the owner and the group, unless'* ]]
+}
+
 # compare_changes OPTION... : COMMAND_PREFIX...: removals and new owners of each file have the kernel's errno.
 compare_changes()
 {
@@ -966,17 +994,17 @@ compare_changes()
 	((in_layer > 5))
 }
 
-# try_as UID ACCESS PATH: the errno of the kernel.
-try_as()
+# try_with ACCESS PATH COMMAND_PREFIX...: the errno of the kernel.
+try_with()
 {
-	local uid=$1 access=$2 path=$3
+	local access=$1 path=$2
 
+	shift 2
 	case $access in
-	--read) kernel_errno as "$uid" dd of=/dev/null if="$path" status=none ;;
-	--write) kernel_errno as "$uid" dd if=/dev/null of="$path" conv=notrunc status=none ;;
-	--unlink) kernel_errno as "$uid" unlink "$path" ;;
-	--chmod) kernel_errno as "$uid" chmod 640 "$path" ;;
-	--chown) kernel_errno as "$uid" chown "$uid" "$path" ;;
+	--read) kernel_errno "$@" dd of=/dev/null if="$path" status=none ;;
+	--write) kernel_errno "$@" dd if=/dev/null of="$path" conv=notrunc status=none ;;
+	--unlink) kernel_errno "$@" unlink "$path" ;;
+	--chmod) kernel_errno "$@" chmod 640 "$path" ;;
 	esac
 }
 
@@ -1005,7 +1033,7 @@ try_as()
 				idmount overlay --upper-ids disk -m 0:1000:1000,65534:65534:1 -L low -U upper -W work over
 				run explain_as 0 --user "$uid:$uid" "$access" --json "/mnt/over/$name"
 				echo "$output"
-				same "user $uid, $access $name" "$(try_as "$uid" "$access" "/mnt/over/$name")" "$(jq -r '.[0].steps[-1].errno' <<<"$output")"
+				same "user $uid, $access $name" "$(try_with "$access" "/mnt/over/$name" as "$uid")" "$(jq -r '.[0].steps[-1].errno' <<<"$output")"
 				umount over
 				rm -rf upper/* work/*
 			done
@@ -1020,7 +1048,9 @@ try_as()
 	[[ $output != *cure* && $output != *'owner or group on disk is not visible'* ]]
 	# Only root can find out whether 65534 is the owner.
 	run -1 explain_as 65534 --read --chmod /mnt/over/both
-	[[ $output == *'chmod    not known, EOVERFLOW: the map of its layer does not have'*', unless the file has the owner that is shown'* ]]
+	[[ $output == *'chmod    not known, EOVERFLOW: the map of its layer does not have the owner and the group, unless the file has the owner that is shown'* ]]
+	run -1 explain_as 1000 --chmod /mnt/over/both
+	[[ $output == *'chmod    refused, EPERM: the process does not own it; EOVERFLOW, if the file has no owner'* ]]
 	[[ $output != *cure* ]]
 	run -0 explain_as 65534 --read /mnt/over/open
 }
