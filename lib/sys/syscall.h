@@ -29,6 +29,9 @@
 #include <linux/stat.h> /* musl before 1.2.5 has no statx(2) */
 #endif
 
+#ifndef MOVE_MOUNT_SET_GROUP
+#define MOVE_MOUNT_SET_GROUP 0x00000100 /* Linux 5.15 */
+#endif
 #ifndef MOVE_MOUNT_BENEATH
 #define MOVE_MOUNT_BENEATH 0x00000200 /* Linux 6.5 */
 #endif

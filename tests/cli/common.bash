@@ -168,10 +168,6 @@ background()
 	background+=($!)
 }
 
-# The mounts at a mapped destination of a container: the hook's, and before Linux 6.8 the runtime's below it.
-# shellcheck disable=SC2034 # the tests use it
-mounts_of_hook=$([[ $(printf '%s\n' 6.8 "$(uname -r)" | sort -V | head -1) == 6.8 ]] && echo 1 || echo 2)
-
 # mounts_at PATH: prints the number of mounts.
 mounts_at()
 {

@@ -178,7 +178,7 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 		| $(source=/mnt/src/1000 volume /vol/file bind "$(rows 1000 0 1)")"
 	for name in with_runc with_crun; do
 		run -0 --separate-stderr $name b
-		same "$name: output" "$mounts_of_hook"$'\n'"$mounts_of_hook"$'\ncontent\ncontent\n0\n0' "$output"
+		same "$name: output" $'1\n1\ncontent\ncontent\n0\n0' "$output"
 	done
 	same 'the source' 1000 "$(stat -c %u src/1000)"
 }
@@ -302,21 +302,34 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	[[ ! -e src/started && ! -e state/$prefix-b ]]
 }
 
-@test "if the second of two cannot be attached, the first is unmounted" {
-	fake /vol /other
-	nsenter --mount --target "$fake" -- sh -c 'mkdir -p /mnt/rootfs/vol/sub && mount -t tmpfs sub /mnt/rootfs/vol/sub && mount --make-unbindable /mnt/rootfs/vol/sub'
-	bundle b true "$(volume /other rbind "$(rows 0 1 1)") | $(volume /vol rbind "$(rows 1000 7 1)")
-		| .mounts += [{destination: \"/vol/sub\", type: \"tmpfs\", source: \"tmpfs\"}]"
-	hook_refuses '/vol/sub: attach in the container: copy the mount that would be hidden: Invalid argument' "$fake" /mnt/b
-}
+# The kernel makes no copy of an unbindable mount. So this one is moved.
+@test "an unbindable mount without a map moves onto the mapped one" {
+	local before
 
-@test "if a later mount cannot be attached, the nest of the runtime's mounts is as before" {
 	mkdir -p src/nest/z src/sub
 	fake /vol /vol/nest /vol/nest/nest/z
 	nsenter --mount --target "$fake" -- sh -c 'mount -t tmpfs sub /mnt/rootfs/vol/sub && mount --make-unbindable /mnt/rootfs/vol/sub'
+	before=$(awk '$5 ~ "/vol/sub$" { print $1, $5, $6, $7 }' "/proc/$fake/mountinfo")
 	bundle b true "$(volume /vol rbind "$(rows 1000 7 1)") | $(volume /vol/nest rbind) | $(volume /vol/nest/nest/z rbind "$(rows 1000 8 1)")
 		| .mounts += [{destination: \"/vol/sub\", type: \"tmpfs\", source: \"tmpfs\"}]"
-	hook_refuses '/vol/sub: attach in the container: copy the mount that would be hidden: Invalid argument' "$fake" /mnt/b
+	run -0 run_hook "$fake" /mnt/b
+	same 'the mount' "$before" "$(awk '$5 ~ "/vol/sub$" { print $1, $5, $6, $7 }' "/proc/$fake/mountinfo")"
+	[[ $before == *unbindable ]]
+	same 'mapped mounts in there' 2 "$(mounts_of "$fake" | grep -c idmapped)"
+}
+
+# A directory of an ID that the map does not show: root in there must not search it.
+@test "if a later mount cannot be attached, neither the trees nor the unmapped mounts are left" {
+	mkdir -p src/hidden/inner
+	chmod 700 src/hidden
+	chown 5:5 src/hidden
+	touch rootfs/file
+	fake /other /vol /vol/hidden/inner
+	nsenter --target "$fake" --mount mount --bind /mnt/src/1000 /mnt/rootfs/file
+	bundle b true "$(source=/mnt/src/1000 volume /file bind "$(rows 1000 0 1)") | $(volume /other rbind "$(rows 1000 7 1)")
+		| $(volume /vol rbind "$(rows 1000 7 1)") | $(volume /vol/hidden/inner rbind)"
+	refused 1 'idmount: oci-hook: /vol/hidden/inner: attach in the container: find the destination again: Permission denied' run_hook "$fake" /mnt/b
+	same 'what is mounted in there' /mnt/rootfs "$(awk '$5 ~ "^/mnt/rootfs" { print $5 }' "/proc/$fake/mountinfo")"
 }
 
 @test "invalid state" {
@@ -605,7 +618,7 @@ allowed()
 	quietly run_hook "$fake" /mnt/b
 	same 'mapped mounts in there' 1 "$(mounts_of "$fake" | grep -c idmapped)"
 	nsenter --mount --target "$fake" -- umount /mnt/rootfs/vol
-	((mounts_of_hook == 2)) || nsenter --mount --target "$fake" -- mount --rbind /mnt/src /mnt/rootfs/vol
+	nsenter --mount --target "$fake" -- mount --rbind /mnt/src /mnt/rootfs/vol
 }
 
 @test "without rules: no map for a pod, all but those of disk ID 0 for other containers" {
@@ -905,8 +918,8 @@ while True:
 	mkdir -p rootfs/d/vol rootfs/e/vol
 	ln -s e rootfs/link
 	fake /d/vol
-	# It is on the runtime's mount, or replaces that.
-	under=$(awk -v field=$((mounts_of_hook == 2 ? 1 : 2)) '$5 ~ "/d/vol$" { print $field }' "/proc/$fake/mountinfo")
+	# It replaces the runtime's mount.
+	under=$(awk '$5 ~ "/d/vol$" { print $2 }' "/proc/$fake/mountinfo")
 	bundle b true "$(volume /d/vol rbind,nosuid,nodev "$(rows 1000 0 1)")"
 	background exchange rootfs/d rootfs/link
 	exchange=${background[-1]}
@@ -922,17 +935,15 @@ while True:
 		directory=d
 		[[ ! -L rootfs/d ]] || directory=link
 		nsenter --mount --target "$fake" -- umount "/mnt/rootfs/$directory/vol"
-		((mounts_of_hook == 2)) ||
-			nsenter --mount --target "$fake" -- mount --rbind /mnt/src "/mnt/rootfs/$directory/vol"
+		nsenter --mount --target "$fake" -- mount --rbind /mnt/src "/mnt/rootfs/$directory/vol"
 		kill -CONT "$exchange"
 	done
 	((attached > 0))
 }
 
-@test "nothing unmapped is below a mapped mount (Linux 6.8)" {
+@test "nothing unmapped is below a mapped mount" {
 	local runtime
 
-	((mounts_of_hook == 1)) || skip 'needs Linux 6.8'
 	mkdir -p src/sub rootfs/other/below
 	ln -s busybox rootfs/bin/umount
 	ln -s busybox rootfs/bin/ls
@@ -952,10 +963,9 @@ uncover()
 	echo "for i in 1 2 3 4 5; do stat -c %u $1 || echo none; umount -l ${2:-${1%/*}} || break; done 2>/dev/null"
 }
 
-@test "nothing unmapped is below a mapped mount in a nest of mapped and unmapped ones (Linux 6.8)" {
+@test "nothing unmapped is below a mapped mount in a nest of mapped and unmapped ones" {
 	local runtime middle own first
 
-	((mounts_of_hook == 1)) || skip 'needs Linux 6.8'
 	ln -s busybox rootfs/bin/umount
 	mkdir -p src/sub dst/z dst/y/z tree
 	touch dst/f dst/y/f tree/1000
@@ -982,10 +992,9 @@ uncover()
 	done
 }
 
-@test "nothing unmapped is below an unbindable mapped mount (Linux 6.8)" {
+@test "nothing unmapped is below an unbindable mapped mount" {
 	local name words
 
-	((mounts_of_hook == 1)) || skip 'needs Linux 6.8'
 	ln -s busybox rootfs/bin/umount
 	mkdir -p src/sub src/below
 	mount -t tmpfs below src/below
@@ -1004,6 +1013,60 @@ uncover()
 				"$(grep ' ' <<<"$output" | sort)"
 			same "$words, $name: IDs" $'9\n0\n7\nnone\n3\nnone' "$(grep -v ' ' <<<"$output")"
 		done
+	done
+}
+
+@test "a mapped volume in a shared one: nothing unmapped is below, and the host gets no mount" {
+	local name propagation file=/vol/inner/1000
+
+	mount --bind --make-shared dst dst
+	mkdir dst/inner dst/new
+	touch dst/file
+	ln -s busybox rootfs/bin/umount
+	for name in with_runc with_crun; do
+		for propagation in rslave rshared; do
+			rm -rf b
+			bundle b "$(uncover $file); $(uncover /vol/file /vol/file); mount -t tmpfs new /vol/new" \
+				"$(with_hook) | .linux.rootfsPropagation = \"$propagation\" | $(source=/mnt/dst volume /vol rbind,rshared)
+				| $(volume /vol/inner rbind "$(rows 1000 7 1)") | $(source=/mnt/src/1000 volume /vol/file bind "$(rows 1000 8 1)")
+				| .process.capabilities |= map_values(. + [\"CAP_SYS_ADMIN\"])"
+			run -0 --separate-stderr $name b
+			# The destination itself is bare.
+			same "$name, $propagation: IDs" $'7\nnone\n8\n0' "$output"
+			run ! grep idmapped /proc/self/mountinfo
+			# It is a peer of the host's as before.
+			same "$name, $propagation: the mount inside" "$([[ $propagation == rshared ]] && echo 1 || echo 0)" "$(mounts_at /mnt/dst/new)"
+			umount -q dst/new dst/inner dst/file || true
+		done
+	done
+}
+
+@test "a place on a shared mount requires Linux 5.15" {
+	local before
+
+	mkdir dst/inner
+	fake
+	nsenter --mount --target "$fake" -- sh -c 'mount --bind /mnt/dst /mnt/rootfs/vol && mount --make-shared /mnt/rootfs/vol && mount --rbind /mnt/src /mnt/rootfs/vol/inner && mount --make-private /mnt/rootfs/vol/inner'
+	before=$(mounts_of "$fake")
+	bundle b true "$(source=/mnt/dst volume /vol rbind,rshared) | $(volume /vol/inner rbind "$(rows 1000 7 1)")"
+	refused 1 'idmount: oci-hook: bind on /vol/inner: attach in the container: a place on a shared mount is not supported by this kernel (needs Linux 5.15)' \
+		without_set_group "$IDMOUNT" oci-hook <<<"$(hook_state "$fake" /mnt/b)"
+	same 'what is mounted in there' "$before" "$(mounts_of "$fake")"
+}
+
+@test "mounts of the host below a volume that is its peer stay" {
+	local name before
+
+	mount --bind --make-shared src src
+	mkdir src/sub
+	mount -t tmpfs sub src/sub
+	mkdir src/sub/sub
+	mount -t tmpfs subsub src/sub/sub
+	bundle b true "$(with_hook) | .linux.rootfsPropagation = \"rshared\" | $(volume /vol rbind,rshared "$(rows 1000 0 1)")"
+	before=$(cat /proc/self/mountinfo)
+	for name in with_runc with_crun; do
+		quietly $name b
+		same "$name: mounts of the host" "$(awk '$5 ~ "^/mnt/src"' <<<"$before")" "$(awk '$5 ~ "^/mnt/src"' /proc/self/mountinfo)"
 	done
 }
 
@@ -1051,6 +1114,13 @@ uncover()
 		run -0 --separate-stderr $name c
 		same "$name: output" $'7\n7' "$output"
 	done
+}
+
+@test "a link to the root filesystem itself is refused" {
+	ln -s / rootfs/link
+	fake
+	bundle b true "$(source=/mnt/rootfs volume /link rbind "$(rows 1000 7 1)")"
+	hook_refuses 'bind on /link: look at the container: its place is the root filesystem itself' "$fake" /mnt/b
 }
 
 @test "a link to a submount of the host that has the same root as the source" {
@@ -1104,8 +1174,7 @@ uncover()
 	done
 }
 
-@test "random nests of volumes: no mapped one is uncovered (Linux 6.8)" {
-	((mounts_of_hook == 1)) || skip 'needs Linux 6.8'
+@test "random nests of volumes: no mapped one is uncovered" {
 	run -0 python3 "$ROOT/tests/cli/oci-nests.py" "$IDMOUNT" 60
 	echo "$output"
 	[[ $output == *refused ]]

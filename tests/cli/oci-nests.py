@@ -18,7 +18,8 @@ import sys
 LIBC = ctypes.CDLL(None, use_errno=True)
 BIND, REC, UNBINDABLE, PRIVATE, SLAVE, DETACH = 0x1000, 0x4000, 1 << 17, 1 << 18, 1 << 19, 2
 SHARED = 1 << 20
-WORDS = {'rprivate': PRIVATE | REC, 'rslave': SLAVE | REC, 'unbindable': UNBINDABLE, 'runbindable': UNBINDABLE | REC}
+WORDS = {'rprivate': PRIVATE | REC, 'rslave': SLAVE | REC, 'rshared': SHARED | REC, 'unbindable': UNBINDABLE,
+         'runbindable': UNBINDABLE | REC}
 ROOT = '/mnt/rootfs'
 SEEN = 7
 
@@ -58,8 +59,6 @@ def make_nest(rng):
             volume['source'] += '/g'
         elif not volume['mapped'] and rng.random() < 0.4:
             volume['tmpfs'] = True
-        if not volume['mapped'] and rng.random() < 0.9:
-            volume['word'] = rng.choice(['rprivate', 'rslave'])
         nest.append(volume)
     return nest
 
@@ -122,13 +121,12 @@ def check_mapped(nest, rng):
 
 
 def may_refuse(nest):
-    """A later mount hides a mapped one, or a mount without a map cannot be copied."""
-    return any(is_hidden(nest, v) if v['mapped'] else 'unbindable' in v['word'] for v in nest)
+    """A later mount hides a mapped one."""
+    return any(is_hidden(nest, v) for v in nest if v['mapped'])
 
 
 def run_container(nest, rng, ready, go):
-    # A mount without a map stays on a shared mount. So there it must not be one of a mapped volume.
-    shared = rng.random() < 0.3 and not any(v['mapped'] and v['place'] == '/vol' for v in nest)
+    shared = rng.random() < 0.3
     if LIBC.unshare(0x20000) != 0:
         sys.exit('unshare')
     mount_nest(nest, shared)

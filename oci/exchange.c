@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Exchanges the runtime's mounts for mapped trees, in a child in the container's mount namespace. Its
+ * processes do not run yet.
+ *
+ * A tree must not cover the runtime's mount: a container with CAP_SYS_ADMIN in its user namespace could
+ * uncover that. So the mount moves aside, to a mount on the root filesystem, and the tree is attached at
+ * the bare mount point. The runtime's mounts below move onto the tree. When all trees are there, the
+ * mounts aside are removed with all that is left on them.
+ *
+ * MOVE_MOUNT_BENEATH would need no mount point. But it is of Linux 6.5, and the mounts below the
+ * runtime's would have to be copied.
+ *
+ * The mount point is looked up by its name in a directory that is held open. A running container may
+ * share that directory, and exchange the name for another one of its own there. It can do the same once
+ * the tree is attached. The lookup follows no link.
+ *
+ * A mount on a shared one cannot be moved, and an attached tree would appear on all of its peers. So the
+ * shared one leaves its group for that time, and a copy of it stays in there to lead it back.
+ */
+#include "exchange.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
+#include "lib/rootfs/assemble.h"
+#include "lib/sys/file-type.h"
+#include "lib/sys/subprocess.h"
+#include "lib/sys/syscall.h"
+#include "placing.h"
+
+enum doing {
+	JOINING,
+	MAKING_ASIDE,
+	MOVING,
+	LEAVING_GROUP,
+	RESOLVING,
+	ATTACHING,
+	PROPAGATING,
+	REMOVING,
+	REJOINING
+};
+
+struct exchange {
+	const struct mount_tables *where;
+	struct placing *placings;
+	size_t n;
+	size_t which; /* of the error */
+	enum doing doing;
+	int aside;		       /* an unbindable mount on the root filesystem */
+	struct mount_group root_group; /* of that filesystem's mount */
+};
+
+static int set_propagation(int mount, unsigned long propagation, unsigned int flags)
+{
+	struct mount_attr attr = { .propagation = propagation };
+
+	return idm_sys_mount_setattr(mount, "", AT_EMPTY_PATH | flags, &attr);
+}
+
+/* ---- removing a mount ---- */
+
+/* The name of a mount, from the working directory that name_mount() sets. */
+struct mount_name {
+	char text[32];
+};
+
+/*
+ * The working directory leads to a directory, whatever /proc is in there. Only the link of its
+ * descriptor leads to a file.
+ */
+static bool name_mount(const struct exchange *x, int root, struct mount_name *name)
+{
+	struct stat st;
+
+	strcpy(name->text, ".");
+	if (idm_sys_fchdir(root) == 0)
+		return true;
+	snprintf(name->text, sizeof(name->text), "self/fd/%d", root);
+	return idm_sys_fchdir(x->where->proc) == 0 && idm_sys_fstatat(AT_FDCWD, name->text, &st, 0) == 0;
+}
+
+/* A mount that is a peer of one of the host's would take the host's mounts below that one along. */
+static int remove_mount(const struct exchange *x, int mount)
+{
+	struct mount_name name;
+	int r = set_propagation(mount, MS_PRIVATE, AT_RECURSIVE);
+
+	if (r < 0)
+		return r;
+	return name_mount(x, mount, &name) ? idm_sys_umount(name.text, MNT_DETACH) : -ENOENT;
+}
+
+/* ---- the group of a shared mount ---- */
+
+static int open_mount_root(int directory)
+{
+	int root = idm_sys_openat(directory, ".", O_PATH | O_DIRECTORY, 0);
+
+	while (root >= 0 && !idm_is_mount_point(root)) {
+		int above = idm_sys_openat(root, "..", O_PATH | O_DIRECTORY, 0);
+
+		idm_close_fd(&root);
+		root = above;
+	}
+	return root;
+}
+
+/* move_mount(2) looks at its flags before it looks at anything else. */
+static bool kernel_can_rejoin(void)
+{
+	return idm_sys_move_mount_fd(-1, -1, MOVE_MOUNT_SET_GROUP) != -EINVAL;
+}
+
+/* Of the mount that `directory` is in. */
+static int leave_group(struct exchange *x, struct mount_group *group, int directory)
+{
+	x->doing = LEAVING_GROUP;
+	if (!kernel_can_rejoin())
+		return -EOPNOTSUPP;
+	group->mount = open_mount_root(directory);
+	if (group->mount < 0)
+		return group->mount;
+	group->copy = idm_sys_open_tree(group->mount, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
+	return group->copy < 0 ? group->copy : set_propagation(group->mount, MS_PRIVATE, 0);
+}
+
+static int rejoin_group(struct exchange *x, const struct mount_group *group)
+{
+	x->doing = REJOINING;
+	return group->copy < 0 ? 0
+			       : idm_sys_move_mount_fd(group->copy, group->mount, MOVE_MOUNT_SET_GROUP);
+}
+
+/* ---- the mount aside ---- */
+
+/* The kernel attaches nothing unbindable to a shared mount (EINVAL), where peers would get a copy. */
+static int attach_aside(struct exchange *x)
+{
+	int root = x->where->root, r;
+
+	x->doing = MAKING_ASIDE;
+	x->aside = idm_sys_open_tree(root, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
+	r = x->aside < 0 ? x->aside : set_propagation(x->aside, MS_UNBINDABLE, 0);
+	if (r == 0)
+		r = idm_sys_move_mount_fd(x->aside, root, 0);
+	if (r != -EINVAL)
+		return r;
+	r = leave_group(x, &x->root_group, root);
+	if (r < 0)
+		return r;
+	x->doing = MAKING_ASIDE;
+	return idm_sys_move_mount_fd(x->aside, root, 0);
+}
+
+/* Tries it with the mount aside. */
+static bool is_shared(const struct exchange *x, int mount)
+{
+	return idm_sys_move_mount_fd(x->aside, mount, 0) < 0 ||
+	       idm_sys_move_mount_fd(x->aside, x->where->root, 0) < 0;
+}
+
+/* ---- moving and attaching ---- */
+
+/* The kernel does not move a mount that is on a shared one (EINVAL). */
+static int move_runtime_mount(struct exchange *x, struct placing *p, int to)
+{
+	int r = idm_sys_move_mount_fd(p->place, to, 0);
+
+	if (r != -EINVAL)
+		return r;
+	r = leave_group(x, &p->group, p->directory);
+	if (r < 0)
+		return r;
+	x->doing = MOVING;
+	return idm_sys_move_mount_fd(p->place, to, 0);
+}
+
+/*
+ * A file's mount cannot move onto a directory, and has no mounts on it. So it is removed at once. The
+ * kernel says first whether it can move at all: no mount moves onto itself (ELOOP).
+ */
+static int remove_mount_of_file(struct exchange *x, struct placing *p)
+{
+	int r = move_runtime_mount(x, p, p->place);
+
+	if (r != -ELOOP)
+		return r < 0 ? r : -EINVAL;
+	x->doing = REMOVING;
+	return remove_mount(x, p->place);
+}
+
+/* It becomes private, so that mounts on it can move away. */
+static int move_aside(struct exchange *x, struct placing *p)
+{
+	mode_t type;
+	int r;
+
+	x->doing = MOVING;
+	r = set_propagation(p->place, MS_PRIVATE, 0);
+	if (r < 0)
+		return r;
+	if (idm_file_type(p->tree, &type) < 0 || !S_ISDIR(type))
+		return remove_mount_of_file(x, p);
+	r = move_runtime_mount(x, p, x->aside);
+	p->aside = r == 0;
+	return r;
+}
+
+static int find_place(struct exchange *x, int directory, const char *path, uint64_t resolve)
+{
+	x->doing = RESOLVING;
+	return idm_sys_openat2(directory, path, O_PATH, 0,
+			       resolve | RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+}
+
+/*
+ * The place can be the root of a mount, if the source of another volume has one there. The directory
+ * does not lead to that mount, so its group is not left.
+ */
+static int find_mount_point(struct exchange *x, const struct placing *p)
+{
+	int place = find_place(x, p->directory, p->name, RESOLVE_NO_XDEV);
+
+	if (place != -EXDEV)
+		return place;
+	place = find_place(x, p->directory, p->name, 0);
+	if (place < 0 || !is_shared(x, place))
+		return place;
+	idm_close_fd(&place);
+	return -EXDEV;
+}
+
+static int replace_mount(struct exchange *x, struct placing *p)
+{
+	AUTO_CLOSE int place = -1;
+	int r = move_aside(x, p);
+
+	if (r < 0)
+		return r;
+	place = find_mount_point(x, p);
+	if (place < 0)
+		return place;
+	x->doing = ATTACHING;
+	return idm_sys_move_mount_fd(p->tree, place, 0);
+}
+
+static int place_on_cover(struct exchange *x, struct placing *p)
+{
+	AUTO_CLOSE int place = find_place(x, p->cover->tree, p->rest, 0);
+
+	if (place < 0)
+		return place;
+	x->doing = p->mapped ? ATTACHING : MOVING;
+	return p->mapped ? idm_sys_move_mount_fd(p->tree, place, 0) : move_runtime_mount(x, p, place);
+}
+
+static int place_mount(struct exchange *x, struct placing *p)
+{
+	int r;
+
+	if (p->place < 0 || (!p->mapped && !p->cover))
+		return 0;
+	r = p->cover ? place_on_cover(x, p) : replace_mount(x, p);
+	if (r < 0 || !p->mapped || !p->step.propagation)
+		return r;
+	x->doing = PROPAGATING;
+	return idm_plan_entry_propagate(&p->step, p->tree);
+}
+
+/* ---- all ---- */
+
+static int place_mounts(struct exchange *x)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < x->n && r == 0; i++) {
+		x->which = i;
+		r = place_mount(x, &x->placings[i]);
+	}
+	return r;
+}
+
+/* Each mount aside is on the one before it. To unmount that one would unmount the last one. */
+static int remove_mounts_aside(struct exchange *x)
+{
+	int r = 0;
+
+	x->doing = REMOVING;
+	for (size_t i = x->n; i-- > 0 && r == 0;) {
+		x->which = i;
+		if (x->placings[i].aside)
+			r = remove_mount(x, x->placings[i].place);
+	}
+	if (r < 0)
+		return r;
+	x->which = x->n;
+	return remove_mount(x, x->aside);
+}
+
+/* A mount that has left its group can be in one aside, so those are removed later. */
+static int finish_exchange(struct exchange *x)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < x->n && r == 0; i++) {
+		x->which = i;
+		r = rejoin_group(x, &x->placings[i].group);
+	}
+	if (r == 0)
+		r = remove_mounts_aside(x);
+	return r < 0 ? r : rejoin_group(x, &x->root_group);
+}
+
+/* The error that counts is the first one. A step that has been done fails, and changes nothing. */
+static void clean_up(const struct exchange *failed)
+{
+	struct exchange x = *failed;
+
+	for (size_t i = x.n; i-- > 0;)
+		if (x.placings[i].tree >= 0)
+			remove_mount(&x, x.placings[i].tree);
+	for (size_t i = 0; i < x.n; i++)
+		rejoin_group(&x, &x.placings[i].group);
+	if (x.aside >= 0)
+		remove_mounts_aside(&x);
+	rejoin_group(&x, &x.root_group);
+}
+
+/*
+ * The child shares the caller's descriptor table, and as a rule the memory in which these are noted.
+ * They are forgotten first: what is closed twice could be another thread's by then.
+ */
+static void close_noted_fd(volatile int *noted)
+{
+	int fd = *noted;
+
+	*noted = -1;
+	idm_close_fd(&fd);
+}
+
+static void close_group(struct mount_group *group)
+{
+	close_noted_fd(&group->mount);
+	close_noted_fd(&group->copy);
+}
+
+static void close_noted(struct exchange *x)
+{
+	for (size_t i = 0; i < x->n; i++)
+		close_group(&x->placings[i].group);
+	close_group(&x->root_group);
+	close_noted_fd(&x->aside);
+}
+
+static int exchange_in_child(void *data)
+{
+	struct exchange *x = data;
+	int r = idm_sys_setns(x->where->namespace, CLONE_NEWNS);
+
+	if (r < 0)
+		return r;
+	r = attach_aside(x);
+	if (r == 0)
+		r = place_mounts(x);
+	if (r == 0)
+		r = finish_exchange(x);
+	if (r < 0)
+		clean_up(x);
+	close_noted(x);
+	return r;
+}
+
+/* ---- reporting errors ---- */
+
+static int diagnose_exchange(int code, const struct exchange *x, struct idm_error *err)
+{
+	static const char *const doings[] = {
+		[JOINING] = "join its mount namespace: ",
+		[MAKING_ASIDE] = "make a mount for those of the runtime: ",
+		[MOVING] = "move the runtime's mount: ",
+		[LEAVING_GROUP] = "separate the shared mount that it is on: ",
+		[RESOLVING] = "find the destination again: ",
+		[ATTACHING] = "",
+		[PROPAGATING] = "set propagation: ",
+		[REMOVING] = "remove the runtime's mounts: ",
+		[REJOINING] = "share the mount that it is on again: ",
+	};
+	const struct placing *p = x->which < x->n ? &x->placings[x->which] : NULL;
+	char name[IDM_PLAN_ENTRY_NAME];
+
+	if (p)
+		name_placing(p, name, sizeof(name));
+	if (x->doing == LEAVING_GROUP && code == -EOPNOTSUPP)
+		return idm_fail(
+			err, code, IDM_STEP_ATTACH_IN_CONTAINER, p ? name : NULL,
+			"a place on a shared mount is not supported by this kernel (needs Linux 5.15)");
+	return idm_fail(err, code, IDM_STEP_ATTACH_IN_CONTAINER, p ? name : NULL, "%s%s",
+			doings[x->doing], idm_errno_text(-code));
+}
+
+int exchange_mounts(struct placing *placings, size_t n, const struct mount_tables *where,
+		    struct idm_error *err)
+{
+	struct exchange x = { .where = where,
+			      .placings = placings,
+			      .n = n,
+			      .which = n,
+			      .doing = JOINING,
+			      .aside = -1,
+			      .root_group = { -1, -1 } };
+	int r = idm_subprocess_shared(exchange_in_child, &x, sizeof(x));
+
+	close_noted(&x); /* of a child that was killed */
+	return r < 0 ? diagnose_exchange(r, &x, err) : 0;
+}
