@@ -136,13 +136,23 @@ static int open_in_own_namespace(struct overlay *o, const struct mapped_trees *t
 
 /* ---- with a map ---- */
 
+/*
+ * Before Linux 6.15 no detached tree can be copied, nor be a layer. A wrong option is wrong in each way,
+ * and the first way names it.
+ */
+static bool is_about_copy(int tree, const struct idm_error *err)
+{
+	return tree == -EINVAL && err->step != IDM_STEP_OPEN_OVERLAY;
+}
+
 static int open_mapped_overlay(struct overlay *o, const struct mapped_trees *trees, bool in_namespace,
 			       struct idm_error *err)
 {
 	int tree = in_namespace ? -EINVAL : idm_overlay_open(&o->options, err);
 
-	/* Before Linux 6.15 no detached tree can be copied, nor be a layer. */
-	return tree == -EINVAL ? open_in_own_namespace(o, trees, err) : tree;
+	if (in_namespace || is_about_copy(tree, err))
+		tree = open_in_own_namespace(o, trees, err);
+	return tree;
 }
 
 static int open_as_image_root(struct overlay *o, const struct mapped_trees *trees, bool in_namespace)

@@ -9,10 +9,11 @@
 /* They report a failed call, with the kernel's log if there is one. They return `code`. `fs` may be -1.
  */
 int idm_diagnose_no_layer(int code, int fs, const struct idm_layer *layer, struct idm_error *err);
-int idm_diagnose_no_option(int code, int fs, const struct idm_mount_option *option,
-			   struct idm_error *err);
 int idm_diagnose_no_overlay(int code, int fs, const struct idm_overlay_options *o,
 			    struct idm_error *err);
+
+/* Sets one option of the context of an overlay. An error names it. */
+int idm_overlay_set_option(int fs, const struct idm_mount_option *option, struct idm_error *err);
 
 /* Fails with -EBUSY if another overlay uses upper or work. */
 int idm_overlay_in_use(const struct idm_overlay_options *o, const struct idm_layers *layers,

@@ -51,7 +51,7 @@ int idm_diagnose_no_layer(int code, int fs, const struct idm_layer *layer, struc
 	return code;
 }
 
-int idm_diagnose_no_option(int code, int fs, const struct idm_mount_option *option,
+static int diagnose_no_option(int code, int fs, const struct idm_mount_option *option,
 			   struct idm_error *err)
 {
 	if (!err)
@@ -60,6 +60,14 @@ int idm_diagnose_no_option(int code, int fs, const struct idm_mount_option *opti
 			 code == -EINVAL ? "this kernel's overlayfs does not accept the option" : NULL);
 	idm_add_fs_log(fs, err);
 	return code;
+}
+
+int idm_overlay_set_option(int fs, const struct idm_mount_option *option, struct idm_error *err)
+{
+	int r = option->value ? idm_sys_fsconfig(fs, FSCONFIG_SET_STRING, option->name, option->value, 0)
+			      : idm_sys_fsconfig(fs, FSCONFIG_SET_FLAG, option->name, NULL, 0);
+
+	return r < 0 ? diagnose_no_option(r, fs, option, err) : 0;
 }
 
 static const char *subject_of(const struct idm_overlay_options *o)
@@ -88,6 +96,17 @@ static bool is_elsewhere(int code, const struct idm_overlay_options *o, struct i
 	return found;
 }
 
+/* mount(2) reports no reason. A context that is never created names the option (Linux 6.5). */
+static bool is_option_wrong(const struct idm_overlay_options *o, struct idm_error *err)
+{
+	AUTO_CLOSE int fs = o->n_options ? idm_sys_fsopen("overlay", 0) : -1;
+	int r = 0;
+
+	for (size_t i = 0; i < o->n_options && fs >= 0 && r == 0; i++)
+		r = idm_overlay_set_option(fs, &o->options[i], err);
+	return r < 0;
+}
+
 int idm_diagnose_no_overlay(int code, int fs, const struct idm_overlay_options *o, struct idm_error *err)
 {
 	if (!err)
@@ -112,6 +131,8 @@ int idm_diagnose_no_overlay(int code, int fs, const struct idm_overlay_options *
 			      "overlays do before Linux 5.11");
 		break;
 	case -EINVAL:
+		if (fs < 0 && is_option_wrong(o, err))
+			return code;
 		if (is_elsewhere(code, o, err))
 			break;
 		idm_fail(err, code, step_overlay, subject_of(o),

@@ -292,14 +292,6 @@ static int set_layers(int *fs, const struct idm_overlay_options *o, struct idm_l
 	return r < 0 ? r : set_descriptors(*fs, layers, err);
 }
 
-static int set_option(int fs, const struct idm_mount_option *option, struct idm_error *err)
-{
-	int r = option->value ? idm_sys_fsconfig(fs, FSCONFIG_SET_STRING, option->name, option->value, 0)
-			      : idm_sys_fsconfig(fs, FSCONFIG_SET_FLAG, option->name, NULL, 0);
-
-	return r < 0 ? idm_diagnose_no_option(r, fs, option, err) : 0;
-}
-
 static int set_overlay_options(int fs, const struct idm_overlay_options *o, struct idm_error *err)
 {
 	int r = idm_sys_fsconfig(fs, FSCONFIG_SET_STRING, "source", o->source ? o->source : "overlay",
@@ -308,7 +300,7 @@ static int set_overlay_options(int fs, const struct idm_overlay_options *o, stru
 	if (r < 0)
 		return idm_fail_errno(err, r, step_overlay, o->source);
 	for (size_t i = 0; i < o->n_options; i++) {
-		r = set_option(fs, &o->options[i], err);
+		r = idm_overlay_set_option(fs, &o->options[i], err);
 		if (r < 0)
 			return r;
 	}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* idmount-overlayfs without an engine: whiteouts in a storage, and mounts with a map by each way. */
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -613,5 +614,42 @@ TEST(failures_leave_nothing)
 					  lists[i / ARRAY_SIZE(program_ways)]),
 				 FAILED);
 		snapshot_assert_same(before);
+	}
+}
+
+/* Fails, with this in its report. */
+static void assert_reported(mount_function *mount, const char *options, const char *report)
+{
+	AUTO_CLOSE int output = (int)must(memfd_create("stderr", MFD_CLOEXEC)),
+		       old = (int)must(dup(STDERR_FILENO));
+	char text[1024] = "";
+	int status;
+
+	must(dup2(output, STDERR_FILENO));
+	status = mount_by(mount, options);
+	must(dup2(old, STDERR_FILENO));
+	assert_int_equal(status, FAILED);
+	must(pread(output, text, sizeof(text) - 1, 0));
+	assert_contains(text, report);
+}
+
+static void options_have_no_names_below_65(void)
+{
+	untried("the kernel does not check the options of an overlay one by one before Linux 6.5");
+}
+
+/* With a map there are two ways to an overlay. The second one must not hide the reason of the first. */
+TEST_SINCE(6, 5, options_have_no_names_below_65, a_wrong_option_is_named)
+{
+	static const char *const options[] = { ",colour=1", ",colour=1," MAPPINGS };
+
+	make_image();
+	for (size_t i = 0; i < ARRAY_SIZE(options) * ARRAY_SIZE(program_ways); i++) {
+		char list[1024];
+
+		snprintf(list, sizeof(list), DIRECTORIES "%s", options[i / ARRAY_SIZE(program_ways)]);
+		assert_reported(program_ways[i % ARRAY_SIZE(program_ways)].mount, list,
+				"colour: open overlay: this kernel's overlayfs does not accept the option "
+				"(kernel: overlay: Unknown parameter 'colour')");
 	}
 }

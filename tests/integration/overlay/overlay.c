@@ -95,6 +95,30 @@ TEST(the_layers_are_free_afterwards)
 	}
 }
 
+static void options_have_no_names_below_65(void)
+{
+	untried("the kernel does not check the options of an overlay one by one before Linux 6.5");
+}
+
+/* mount(2) reports no reason, which the other way shows. */
+TEST_SINCE(6, 5, options_have_no_names_below_65, a_wrong_option_is_named)
+{
+	static const struct idm_mount_option wrong[] = { { "volatile", NULL }, { "colour", "1" } };
+
+	enter();
+	EACH_WAY(way)
+	{
+		struct idm_overlay_options o = request(NULL, way);
+		struct idm_error err;
+
+		o.options = wrong;
+		o.n_options = 2;
+		assert_int_equal(idm_overlay_open(&o, &err), -EINVAL);
+		assert_string_equal(PART(err, subject), "colour");
+		assert_contains(PART(err, kernel), "Unknown parameter 'colour'");
+	}
+}
+
 /* The optional fields of the mount's line. */
 static bool is_private(const char *target)
 {
