@@ -154,6 +154,7 @@ static int check_dumpable_sysctl(struct idm_service_reply *reply)
 	return -EPERM;
 }
 
+/* Returns what read_maps() does. */
 static int read_map_of(const struct idm_subprocess *child, struct idm_map *map)
 {
 	AUTO_CLOSE int process = open_process(child->pidfd);
@@ -190,8 +191,8 @@ int read_handed_map(struct idm_map *map, int userns_fd, struct idm_service_reply
 	for (int i = 0; i < ATTEMPTS && r == -ESRCH; i++)
 		r = visit_handed_userns(map);
 	if (r < 0)
-		refuse_request(reply, r, "read the map of the user namespace: %s", strerror(-r));
-	return r;
+		return refuse_request(reply, r, "read the map of the user namespace: %s", strerror(-r));
+	return judge_map_length((unsigned int)r, reply);
 }
 
 /* ---- the tree ---- */

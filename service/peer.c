@@ -151,18 +151,35 @@ static int read_setgroups(int process, struct look *look)
 	return r;
 }
 
+static size_t count_lines(const char *text)
+{
+	size_t n = 0;
+
+	while ((text = strchr(text, '\n'))) {
+		text++;
+		n++;
+	}
+	return n;
+}
+
+/* Returns the number of lines, or -errno. */
 static int read_map(int process, const char *name, unsigned int kind, struct idm_map *map)
 {
-	int r = read_text(process, name);
+	int lines, r = read_text(process, name);
 
-	return r < 0 || !*proc_text ? r : idm_map_parse_kernel(map, kind, proc_text, NULL);
+	if (r < 0 || !*proc_text)
+		return r;
+	lines = (int)count_lines(proc_text);
+	r = idm_map_parse_kernel(map, kind, proc_text, NULL);
+	return r < 0 ? r : lines;
 }
 
 int read_maps(int process, struct idm_map *map)
 {
-	int r = read_map(process, "uid_map", IDM_UID, map);
+	int uids = read_map(process, "uid_map", IDM_UID, map);
+	int gids = uids < 0 ? uids : read_map(process, "gid_map", IDM_GID, map);
 
-	return r < 0 ? r : read_map(process, "gid_map", IDM_GID, map);
+	return gids < 0 ? gids : uids > gids ? uids : gids;
 }
 
 /* ---- its user namespace ---- */
@@ -260,7 +277,7 @@ static int read_final_facts(int process, struct look *look)
 	if (r == 0)
 		r = read_maps(process, look->map);
 	look->facts.parent = look->map;
-	return r;
+	return r < 0 ? r : 0;
 }
 
 static int look_in_procfs(struct peer *peer, uint64_t parent, struct look *look)

@@ -39,7 +39,8 @@ int open_userns_of(int pidfd);
 
 /*
  * Reads both sides of the map of a process's user namespace, as the service counts. `process` is its
- * directory in /proc. An unwritten side remains empty.
+ * directory in /proc. An unwritten side remains empty. Returns the number of lines that the longer side
+ * has in the kernel, which does not join neighbours as `map` does, or -errno.
  */
 int read_maps(int process, struct idm_map *map);
 

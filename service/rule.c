@@ -90,6 +90,20 @@ int judge_tree(const struct tree_facts *tree, const struct idm_map *parent, bool
 
 /* ---- the map ---- */
 
+/*
+ * Each mapped tree has a copy of its map in the kernel. It counts for the service's cgroup, as long as
+ * the client keeps the tree.
+ */
+int judge_map_length(unsigned int lines, struct idm_service_reply *reply)
+{
+	if (lines <= IDM_SERVICE_MAP_LINES)
+		return 0;
+	refuse_request(reply, -E2BIG, "expected a map of at most %u lines on each side, got %u",
+		       IDM_SERVICE_MAP_LINES, lines);
+	add_advice(reply, "join neighbouring ranges, or map fewer of them");
+	return -E2BIG;
+}
+
 static const char *kind_name(unsigned int kind)
 {
 	return kind == IDM_UID ? "uid" : "gid";

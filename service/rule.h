@@ -36,6 +36,7 @@ struct tree_facts {
 int judge_caller(const struct caller_facts *caller, struct idm_service_reply *reply);
 int judge_tree(const struct tree_facts *tree, const struct idm_map *parent, bool any_directory,
 	       struct idm_service_reply *reply);
+int judge_map_length(unsigned int lines, struct idm_service_reply *reply);
 int judge_map(const struct idm_map *map, const struct caller_facts *caller,
 	      struct idm_service_reply *reply);
 

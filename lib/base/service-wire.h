@@ -26,6 +26,12 @@
 #define IDM_SERVICE_SOCKET_ENV "IDMOUNTD_SOCKET"
 #define IDM_SERVICE_VERSION 1U
 
+/*
+ * What uid_map and gid_map of the handed user namespace may have. podman needs one line for each range of
+ * the user in /etc/subuid, and three more.
+ */
+#define IDM_SERVICE_MAP_LINES 32U
+
 enum idm_service_operation {
 	IDM_SERVICE_MAP = 1,
 	IDM_SERVICE_PROVE = 2,

@@ -43,6 +43,18 @@ unit()
 	[[ $files != *idmountd.so* && $files != *idmount@* && $files == *'/usr/sbin/idmountd '* ]]
 }
 
+# Users can exhaust a limit of memory, and hold a process that is killed.
+@test "no limit of memory lets users stop the service" {
+	local unit=$ROOT/contrib/systemd/idmountd.service
+
+	same 'limits of memory' '' "$(grep -E '^(Memory(Max|High|SwapMax|ZSwapMax)|LimitAS|LimitDATA|LimitRSS)' "$unit" || :)"
+	grep -x OOMScoreAdjust=-1000 "$unit"
+	grep -x OOMPolicy=continue "$unit"
+	grep -x KillMode=mixed "$unit"
+	# The service itself has five seconds for its workers.
+	(($(sed -n 's/^TimeoutStopSec=//p' "$unit") > 5))
+}
+
 @test "demo-rootless.sh shows every step, and leaves nothing" {
 	local before
 

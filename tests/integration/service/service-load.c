@@ -440,21 +440,28 @@ TEST_SINCE(5, 12, mounts_are_not_mapped, refusals_do_not_flood_the_log)
 
 #define ODD_NAME "a\nidmountd: b\033[2J" /* also of a process, which has 15 bytes */
 #define ODD_DIRECTORY DATA "/" ODD_NAME
-#define LONG_MAP 300 /* entries, which the kernel does not join */
 #define LINE_LIMIT 1023
 
-/* Its first ID is `first`. */
+static char *print_long_side(char *at, char kind, unsigned int first, unsigned int second)
+{
+	at += sprintf(at, "%c:%u:0", kind, first);
+	for (unsigned int i = 1; i < IDM_SERVICE_MAP_LINES; i++)
+		at += sprintf(at, ",%c:%u:%u", kind, second + 2 * i, i);
+	return at;
+}
+
+/* Its first ID is `first`. The sides differ, so that the log has both. */
 static void make_long_map(char *map, unsigned int first)
 {
-	char *at = map + sprintf(map, "%u:0", first);
+	char *at = print_long_side(map, 'u', first, 200000);
 
-	for (unsigned int i = 1; i < LONG_MAP; i++)
-		at += sprintf(at, ",%u:%u", 200000 + 2 * i, i);
+	*at++ = ',';
+	print_long_side(at, 'g', USER, 200001);
 }
 
 static void ask_with_odd_names(void *unused)
 {
-	static char map[LONG_MAP * 32];
+	static char map[IDM_SERVICE_MAP_LINES * 64];
 
 	(void)unused;
 	must(prctl(PR_SET_NAME, ODD_NAME));

@@ -382,6 +382,56 @@ TEST_SINCE(5, 12, mounts_are_not_mapped, option_allows_any_directory)
 	service_stop(&service);
 }
 
+/* ---- the length of a map ---- */
+
+/* A user namespace with so many lines on each side. All are neighbours. */
+static int namespace_of_lines(const unsigned int lines[2])
+{
+	struct neighbour holder = neighbour_start(unshare_into_userns, NULL);
+	int userns;
+
+	for (int side = 0; side < 2; side++) {
+		char path[64], text[4096], *at = text;
+		AUTO_CLOSE int fd = -1;
+
+		for (unsigned int i = 0; i < lines[side]; i++)
+			at += sprintf(at, "%u %u 1\n", 200000 + i, 1 + i);
+		snprintf(path, sizeof(path), "/proc/%d/%s", holder.pid, side ? "gid_map" : "uid_map");
+		fd = (int)must(open(path, O_WRONLY | O_CLOEXEC));
+		must(write(fd, text, (size_t)(at - text)));
+	}
+	userns = neighbour_namespace(&holder, "user");
+	neighbour_end(&holder);
+	return userns;
+}
+
+/* The service's own map joins neighbours. The kernel's copies in the client's trees do not. */
+static void ask_with_lines(void *unused)
+{
+	static const unsigned int too_long[][2] = { { 33, 1 }, { 1, 33 }, { 33, 33 } };
+	AUTO_CLOSE int tree = clone_tree(DATA),
+		       longest = namespace_of_lines((unsigned int[]){ 32, 32 });
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_SIZE(too_long); i++) {
+		AUTO_CLOSE int userns = namespace_of_lines(too_long[i]);
+
+		assert_refused(ask(tree, userns), -E2BIG,
+			       "expected a map of at most 32 lines on each side, got 33");
+	}
+	assert_mapped(ask(tree, longest));
+}
+
+TEST_SINCE(5, 12, mounts_are_not_mapped, long_maps_are_refused)
+{
+	struct service service;
+
+	enter_with_data();
+	service = service_start(NULL);
+	as_client(ORDINARY, ask_with_lines, NULL);
+	service_stop(&service);
+}
+
 /* ---- filesystems ---- */
 
 /*
