@@ -20,6 +20,7 @@ struct layer_check {
 	const struct layer_file *file;
 	struct mounters mounters;
 	unsigned int refusals; /* of how many mounters */
+	const char *doubt;     /* of a refusal, after "unless"; NULL: none */
 	bool is_judged;
 };
 
@@ -118,10 +119,15 @@ static int refuse_copy(struct verdict *v)
 
 /* ---- verdicts ---- */
 
-static int refuse_by_layer(struct verdict *v, const struct verdict *layer)
+static int refuse_by_layer(struct layer_check *check, struct verdict *layer)
 {
+	struct verdict *v = check->v;
 	char text[VERDICT_TEXT / 2];
 
+	/* Such a doubt is one about the access. */
+	if (layer->is_unknown)
+		check->doubt = layer->doubt;
+	layer->is_unknown = false;
 	describe_refusal(layer, text, sizeof(text));
 	snprintf(v->layer_reason, sizeof(v->layer_reason),
 		 "in its layer, to user %u, which mounted the overlay: %s", layer->facts.fsuid, text);
@@ -182,7 +188,7 @@ static int judge_mounter(struct layer_check *check, const struct idm_explain_inf
 	for (size_t k = 0; k == 0 || k < n; k++) {
 		layer.facts.access = n ? accesses[k] : IDM_ACCESS_READ;
 		if (fill_in_verdict(&layer, NULL) == 0 && n && layer.result.errnum)
-			return refuse_by_layer(v, &layer);
+			return refuse_by_layer(check, &layer);
 	}
 	if (check->file->lower && !can_copy(mounter, &layer.result))
 		v->uncopyable |= 1U << i;
@@ -221,8 +227,10 @@ static void judge_layer_of(struct layer_check *check)
 				 NULL);
 	else if (check->mounters.n)
 		judge_mounters(check, check->v->place);
-	check->v->is_unknown = check->refusals && check->refusals < check->mounters.n;
-	check->v->doubt = "another process mounted it";
+	if (check->refusals && check->refusals < check->mounters.n)
+		check->doubt = "another process mounted it";
+	check->v->is_unknown = check->doubt;
+	check->v->doubt = check->doubt;
 	free_mounters(&check->mounters);
 }
 

@@ -1053,6 +1053,12 @@ try_with()
 	[[ $output == *'chmod    refused, EPERM: the process does not own it; EOVERFLOW, if the file has no owner'* ]]
 	[[ $output != *cure* ]]
 	run -0 explain_as 65534 --read /mnt/over/open
+	# Nor whether its mounter may read it, which the kernel refuses here.
+	run ! setpriv --reuid 1000 --regid 1007 --clear-groups cat over/owner
+	run -1 setpriv --reuid 1000 --regid 1007 --clear-groups "$program" explain --read /mnt/over/owner
+	[[ $output == *'read     not known, EACCES: in its layer, to user 0, which mounted the overlay: '*', unless the file has the owner that is shown'* ]]
+	run -1 idmount explain --user 1000:1007 --read /mnt/over/owner
+	[[ $output == *'read     refused, EACCES: in its layer, to user 0, which mounted the overlay: '* ]]
 }
 
 @test "rootless podman: a volume of another subordinate ID" {
