@@ -49,6 +49,17 @@ static void add_file(struct json *json, const struct verdict *v)
 	json_close(json);
 }
 
+static void add_fs_userns(struct json *json, const struct idm_map *map)
+{
+	if (!map) {
+		json_add_string(json, "filesystemUserNamespace", NULL);
+		return;
+	}
+	json_open(json, "filesystemUserNamespace", '{');
+	json_add_map(json, map);
+	json_close(json);
+}
+
 static void add_mount(struct json *json, const struct verdict *v)
 {
 	const struct idm_mount_info *mount = v->place->mount;
@@ -64,6 +75,7 @@ static void add_mount(struct json *json, const struct verdict *v)
 	json_add_name(json, "fstype", mount->fstype);
 	json_add_string(json, "flags", flags);
 	json_add_map(json, v->facts.mount_map);
+	add_fs_userns(json, v->facts.fs_map);
 	json_close(json);
 }
 

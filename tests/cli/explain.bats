@@ -1365,6 +1365,8 @@ times()
 	[[ $output == *'Value too large for defined data type' ]]
 	run -1 idmount explain --pid "$member" --create /mnt/dst
 	[[ $output == *'filesystem of the user namespace: 0:100000:1000'* ]]
+	same 'the same in JSON' '[{"disk":0,"seen":100000,"count":1000}]' \
+		"$(fact .mount.filesystemUserNamespace.uidMap --pid "$member" /mnt/dst)"
 	[[ $output == *'create   refused, EOVERFLOW: the user namespace that mounted the filesystem does not have user 0 and group 0'* ]]
 	inside touch /mnt/dst/new
 	run -0 idmount explain --pid "$pid" --user 0:0 --create /mnt/dst
