@@ -478,12 +478,16 @@ TEST(orphans_pass_the_forkserver_by_unless_wanted)
 
 /* ---- the fork server's own life ---- */
 
+/* Root alone sees its descriptors. */
 TEST(it_holds_nothing_of_the_programs)
 {
-	int held = (int)must(open("/dev/null", O_RDONLY)); /* not close-on-exec */
-	AUTO_REAPER struct idm_reaper *reaper = keeping(IDM_REAPER_FORKSERVER_ORPHANS, NULL);
+	int held = -1; /* not close-on-exec */
+	AUTO_REAPER struct idm_reaper *reaper = NULL;
 	char command[256];
 
+	need_root();
+	held = (int)must(open("/dev/null", O_RDONLY));
+	reaper = keeping(IDM_REAPER_FORKSERVER_ORPHANS, NULL);
 	/* The descriptor of the request is closed when the program runs, or soon after. */
 	snprintf(command, sizeof(command),
 		 "cd /proc/%d/fd && while /bin/readlink * | /bin/grep -q ^/memfd; do :; done; "

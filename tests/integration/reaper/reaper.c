@@ -496,9 +496,10 @@ TEST(two_with_the_same_number_are_not_confused)
 {
 	bool told = !kernel_is_before(6, 15);
 	AUTO_REAPER struct idm_reaper *reaper = reaper_new();
-	struct child first = child_exiting(1), second;
+	struct child first, second;
 
 	need_root();
+	first = child_exiting(1);
 	add(reaper, &first, &first);
 	must(waitpid(first.pid, NULL, 0));
 	second = child_with_number(first.pid, 2);

@@ -122,8 +122,10 @@ static void ask_from_inside(void *data)
 
 TEST(a_process_outside_the_pid_namespace_is_named_as_that)
 {
-	int pidfd = (int)must(syscall(SYS_pidfd_open, getpid(), 0));
+	int pidfd;
 
+	need_root();
+	pidfd = (int)must(syscall(SYS_pidfd_open, getpid(), 0));
 	in_child(ask_from_inside, &pidfd);
 	close(pidfd);
 }

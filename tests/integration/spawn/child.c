@@ -269,6 +269,7 @@ TEST(descriptors_are_right_in_any_order)
 	struct idm_child_options o = SCRIPT(read_files);
 	struct rng rng = rng_new(1);
 
+	need_root();
 	for (int fd = 40; fd < 60; fd++)
 		put_file(fd, fd % 2);
 	for (int round = 0; round < (test_is_slow() ? 10 : 30); round++) {
@@ -405,6 +406,7 @@ TEST(open_descriptors_can_be_kept)
 	struct idm_child_options o = SCRIPT(list_files);
 	const struct idm_child_fd fds[] = { { 15, 13 } };
 
+	need_root();
 	for (int fd = 13; fd < 17; fd++)
 		put_file(fd, fd == 15 || fd == 16);
 	o.flags = IDM_CHILD_KEEP_FDS;
@@ -458,6 +460,7 @@ TEST(signals_are_as_after_an_exec_or_reset)
 	struct idm_child_options o = SCRIPT("true");
 	sigset_t set;
 
+	need_root();
 	signal(SIGUSR1, SIG_IGN);
 	signal(SIGUSR2, do_nothing);
 	sigemptyset(&set);
@@ -534,11 +537,13 @@ static void start_in_a_storm(void *how)
 
 TEST(no_handler_of_the_callers_runs_in_a_child)
 {
+	need_root();
 	in_child(start_in_a_storm, &(int){ 0 });
 }
 
 TEST(nor_where_clone3_is_refused)
 {
+	need_root();
 	in_child(start_in_a_storm, &(int){ ENOSYS });
 }
 
@@ -582,6 +587,7 @@ TEST(a_process_group_can_be_joined_as_long_as_there_is_one)
 	int pipe[2], pidfd, ids[4];
 	pid_t group;
 
+	need_root();
 	must(pipe2(pipe, O_CLOEXEC));
 	leader.fds = &(struct idm_child_fd){ pipe[0], 0 };
 	leader.n_fds = 1;
@@ -607,6 +613,7 @@ TEST(a_terminal_becomes_the_controlling_one)
 	int master, slave, ids[4];
 	struct stat st;
 
+	need_root();
 	must(openpty(&master, &slave, NULL, NULL, NULL));
 	must(fstat(slave, &st));
 	o.flags = IDM_CHILD_SESSION;
@@ -693,6 +700,7 @@ TEST(the_callers_memory_is_not_copied)
 	char *memory;
 	pid_t pid;
 
+	need_root();
 	must(sysinfo(&info));
 	size = info.freeram * info.mem_unit > 3UL << 30 ? 1UL << 30 : 1UL << 28;
 	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -757,6 +765,7 @@ TEST(nothing_is_left_behind)
 	struct idm_child_options o = SCRIPT("true");
 	struct snapshot *before = snapshot_take(SNAPSHOT_ALL);
 
+	need_root();
 	for (int stage = 0; stage < 2; stage++) {
 		o.uid = stage ? 0 : IDM_CHILD_KEEP_ID;
 		for (int i = 0; i < 20; i++)
@@ -802,6 +811,7 @@ TEST(the_answer_is_right_whoever_reaps)
 	pthread_t thread;
 	void *seen;
 
+	need_root();
 	o.uid = 0;
 	reaping = true;
 	assert_int_equal(pthread_create(&thread, NULL, reap_all, NULL), 0);
@@ -851,6 +861,7 @@ TEST_SINCE(6, 15, ignored_before_the_status_can_be_read, sigchld_may_be_ignored)
 	struct idm_child_options o = SCRIPT("exit 5");
 	struct idm_exit_info exit;
 
+	need_root();
 	signal(SIGCHLD, SIG_IGN);
 	for (int stage = 0; stage < 2; stage++) {
 		o.uid = stage ? 0 : IDM_CHILD_KEEP_ID;

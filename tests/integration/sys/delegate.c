@@ -652,11 +652,12 @@ static void assert_nests(int outer, const char *text)
 
 TEST(a_user_namespace_below_another_one)
 {
-	AUTO_CLOSE int outer = userns_of(SOME_MAP);
+	AUTO_CLOSE int outer = -1;
 	struct snapshot *before;
 
 	need_program();
 	need_root();
+	outer = userns_of(SOME_MAP);
 	assert_nests(outer, "0 0 65536\n");
 	before = snapshot_take(SNAPSHOT_ALL);
 	for (int i = 0; i < 10; i++)
@@ -705,13 +706,14 @@ static unsigned int status_number(pid_t pid, const char *name)
 /* Root of the outer namespace may trace it. It gets nothing by that. */
 TEST(what_shows_the_maps_has_nothing_and_may_do_nothing)
 {
-	AUTO_CLOSE int outer = userns_of(SOME_MAP);
+	AUTO_CLOSE int outer = -1;
 	struct seccomp_notif call;
 	char memory[64];
 	int nested;
 
 	need_program();
 	need_root();
+	outer = userns_of(SOME_MAP);
 	call = await_shown(outer);
 	assert_int_equal(call.data.args[1], SIGSTOP);
 	assert_int_equal(owner_of_status((pid_t)call.pid), 100000);
@@ -733,11 +735,12 @@ TEST(what_shows_the_maps_has_nothing_and_may_do_nothing)
 /* No process is left, and the caller does not wait for one. */
 TEST(a_killed_delegate_nests_nothing)
 {
-	AUTO_CLOSE int outer = userns_of(SOME_MAP);
+	AUTO_CLOSE int outer = -1;
 	struct seccomp_notif call;
 
 	need_program();
 	need_root();
+	outer = userns_of(SOME_MAP);
 	must(prctl(PR_SET_CHILD_SUBREAPER, 1));
 	call = await_shown(outer);
 	must(kill(parent_of((pid_t)call.pid), SIGKILL));
