@@ -244,7 +244,9 @@ static int prepare_placing(struct placing *p, const struct preparation *all, siz
 	const struct idm_oci_mount *mount = &all->oci->mounts[i];
 	int r;
 
-	*p = (struct placing){ .tree = -1, .place = -1, .directory = -1, .group = { -1, -1 } };
+	*p = (struct placing){
+		.tree = -1, .place = -1, .directory = -1, .group = { -1, -1 }, .cover_group = { -1, -1 }
+	};
 	p->destination = mount->destination;
 	p->place = open_in(all->container->root, p->destination);
 	if (mount->step) {

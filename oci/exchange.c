@@ -116,17 +116,40 @@ static bool kernel_can_rejoin(void)
 	return idm_sys_move_mount_fd(-1, -1, MOVE_MOUNT_SET_GROUP) != -EINVAL;
 }
 
-/* Of the mount that `directory` is in. */
+/*
+ * The kernel attaches nothing unbindable to a shared mount (EINVAL), where peers would get a copy. It
+ * looks at that before it refuses a mount that is on the mount aside (ELOOP).
+ */
+static bool is_shared(const struct exchange *x, int mount)
+{
+	int r = idm_sys_move_mount_fd(x->aside, mount, 0);
+
+	return r < 0 ? r != -ELOOP : idm_sys_move_mount_fd(x->aside, x->where->root, 0) < 0;
+}
+
+static int copy_and_leave(struct mount_group *group)
+{
+	if (!kernel_can_rejoin())
+		return -EOPNOTSUPP;
+	group->copy = idm_sys_open_tree(group->mount, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
+	return group->copy < 0 ? group->copy : set_propagation(group->mount, MS_PRIVATE, 0);
+}
+
+/* For the mount that `directory` is in, if it is shared. */
 static int leave_group(struct exchange *x, struct mount_group *group, int directory)
 {
 	x->doing = LEAVING_GROUP;
-	if (!kernel_can_rejoin())
-		return -EOPNOTSUPP;
 	group->mount = open_mount_root(directory);
 	if (group->mount < 0)
 		return group->mount;
-	group->copy = idm_sys_open_tree(group->mount, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
-	return group->copy < 0 ? group->copy : set_propagation(group->mount, MS_PRIVATE, 0);
+	return is_shared(x, group->mount) ? copy_and_leave(group) : 0;
+}
+
+static int separate_shared_mount(struct exchange *x, struct mount_group *group, int mount)
+{
+	x->doing = LEAVING_GROUP;
+	group->mount = idm_sys_dup(mount);
+	return group->mount < 0 ? group->mount : copy_and_leave(group);
 }
 
 static int rejoin_group(struct exchange *x, const struct mount_group *group)
@@ -136,9 +159,16 @@ static int rejoin_group(struct exchange *x, const struct mount_group *group)
 			       : idm_sys_move_mount_fd(group->copy, group->mount, MOVE_MOUNT_SET_GROUP);
 }
 
+static int rejoin_groups_of(struct exchange *x, const struct placing *p)
+{
+	int of_cover = rejoin_group(x, &p->cover_group), r = rejoin_group(x, &p->group);
+
+	return of_cover < 0 ? of_cover : r;
+}
+
 /* ---- the mount aside ---- */
 
-/* The kernel attaches nothing unbindable to a shared mount (EINVAL), where peers would get a copy. */
+/* It is unbindable, for is_shared(). */
 static int attach_aside(struct exchange *x)
 {
 	int root = x->where->root, r;
@@ -157,13 +187,6 @@ static int attach_aside(struct exchange *x)
 	return idm_sys_move_mount_fd(x->aside, root, 0);
 }
 
-/* Tries it with the mount aside. */
-static bool is_shared(const struct exchange *x, int mount)
-{
-	return idm_sys_move_mount_fd(x->aside, mount, 0) < 0 ||
-	       idm_sys_move_mount_fd(x->aside, x->where->root, 0) < 0;
-}
-
 /* ---- moving and attaching ---- */
 
 /* The kernel does not move a mount that is on a shared one (EINVAL). */
@@ -180,16 +203,31 @@ static int move_runtime_mount(struct exchange *x, struct placing *p, int to)
 	return idm_sys_move_mount_fd(p->place, to, 0);
 }
 
+/* Whether mounts without a map are on that of `p`. */
+static bool has_mounts_to_keep(const struct exchange *x, const struct placing *p)
+{
+	for (size_t i = 0; i < x->n; i++)
+		if (x->placings[i].cover == p && !x->placings[i].mapped)
+			return true;
+	return false;
+}
+
 /*
  * A file's mount cannot move onto a directory, and has no mounts on it. So it is removed at once. The
- * kernel says first whether it can move at all: no mount moves onto itself (ELOOP).
+ * kernel says first whether it could move at all: no mount moves onto itself (ELOOP).
  */
-static int remove_mount_of_file(struct exchange *x, struct placing *p)
+static int move_or_remove(struct exchange *x, struct placing *p)
 {
-	int r = move_runtime_mount(x, p, p->place);
+	mode_t type;
+	bool is_file = idm_file_type(p->tree, &type) < 0 || !S_ISDIR(type);
+	int r = move_runtime_mount(x, p, is_file ? p->place : x->aside);
 
-	if (r != -ELOOP)
-		return r < 0 ? r : -EINVAL;
+	p->aside = r == 0;
+	p->on_shared_root = r == -EINVAL;
+	if (r != -EINVAL && r != -ELOOP)
+		return r;
+	if (r == -EINVAL && has_mounts_to_keep(x, p))
+		return r;
 	x->doing = REMOVING;
 	return remove_mount(x, p->place);
 }
@@ -197,18 +235,11 @@ static int remove_mount_of_file(struct exchange *x, struct placing *p)
 /* It becomes private, so that mounts on it can move away. */
 static int move_aside(struct exchange *x, struct placing *p)
 {
-	mode_t type;
 	int r;
 
 	x->doing = MOVING;
 	r = set_propagation(p->place, MS_PRIVATE, 0);
-	if (r < 0)
-		return r;
-	if (idm_file_type(p->tree, &type) < 0 || !S_ISDIR(type))
-		return remove_mount_of_file(x, p);
-	r = move_runtime_mount(x, p, x->aside);
-	p->aside = r == 0;
-	return r;
+	return r < 0 ? r : move_or_remove(x, p);
 }
 
 static int find_place(struct exchange *x, int directory, const char *path, uint64_t resolve)
@@ -219,20 +250,24 @@ static int find_place(struct exchange *x, int directory, const char *path, uint6
 }
 
 /*
- * The place can be the root of a mount, if the source of another volume has one there. The directory
- * does not lead to that mount, so its group is not left.
+ * The place can be the root of a mount, if the source of another volume has one there. That is so when
+ * an earlier container has left its mount on a volume that is a peer of the host's. The directory does
+ * not lead to that mount.
  */
-static int find_mount_point(struct exchange *x, const struct placing *p)
+static int find_mount_point(struct exchange *x, struct placing *p)
 {
-	int place = find_place(x, p->directory, p->name, RESOLVE_NO_XDEV);
+	int place = find_place(x, p->directory, p->name, RESOLVE_NO_XDEV), r;
 
 	if (place != -EXDEV)
 		return place;
 	place = find_place(x, p->directory, p->name, 0);
-	if (place < 0 || !is_shared(x, place))
+	if (place < 0 || !p->on_shared_root)
+		return place;
+	r = separate_shared_mount(x, &p->cover_group, place);
+	if (r == 0)
 		return place;
 	idm_close_fd(&place);
-	return -EXDEV;
+	return r;
 }
 
 static int replace_mount(struct exchange *x, struct placing *p)
@@ -249,14 +284,26 @@ static int replace_mount(struct exchange *x, struct placing *p)
 	return idm_sys_move_mount_fd(p->tree, place, 0);
 }
 
+/*
+ * No unbindable mount moves onto a shared one (EINVAL). The tree can be shared, but not with the host:
+ * attach.c refuses that.
+ */
 static int place_on_cover(struct exchange *x, struct placing *p)
 {
 	AUTO_CLOSE int place = find_place(x, p->cover->tree, p->rest, 0);
+	int r;
 
 	if (place < 0)
 		return place;
 	x->doing = p->mapped ? ATTACHING : MOVING;
-	return p->mapped ? idm_sys_move_mount_fd(p->tree, place, 0) : move_runtime_mount(x, p, place);
+	r = p->mapped ? idm_sys_move_mount_fd(p->tree, place, 0) : move_runtime_mount(x, p, place);
+	if (r != -EINVAL)
+		return r;
+	r = leave_group(x, &p->cover_group, p->cover->tree);
+	if (r < 0)
+		return r;
+	x->doing = p->mapped ? ATTACHING : MOVING;
+	return idm_sys_move_mount_fd(p->mapped ? p->tree : p->place, place, 0);
 }
 
 static int place_mount(struct exchange *x, struct placing *p)
@@ -309,7 +356,7 @@ static int finish_exchange(struct exchange *x)
 
 	for (size_t i = 0; i < x->n && r == 0; i++) {
 		x->which = i;
-		r = rejoin_group(x, &x->placings[i].group);
+		r = rejoin_groups_of(x, &x->placings[i]);
 	}
 	if (r == 0)
 		r = remove_mounts_aside(x);
@@ -325,7 +372,7 @@ static void clean_up(const struct exchange *failed)
 		if (x.placings[i].tree >= 0)
 			remove_mount(&x, x.placings[i].tree);
 	for (size_t i = 0; i < x.n; i++)
-		rejoin_group(&x, &x.placings[i].group);
+		rejoin_groups_of(&x, &x.placings[i]);
 	if (x.aside >= 0)
 		remove_mounts_aside(&x);
 	rejoin_group(&x, &x.root_group);
@@ -351,8 +398,10 @@ static void close_group(struct mount_group *group)
 
 static void close_noted(struct exchange *x)
 {
-	for (size_t i = 0; i < x->n; i++)
+	for (size_t i = 0; i < x->n; i++) {
 		close_group(&x->placings[i].group);
+		close_group(&x->placings[i].cover_group);
+	}
 	close_group(&x->root_group);
 	close_noted_fd(&x->aside);
 }

@@ -30,8 +30,10 @@ struct placing {
 	int directory;
 	const char *name;
 
-	bool aside;		  /* for exchange.c: the runtime's mount is on the mount aside */
-	struct mount_group group; /* of the mount that the directory is in, as it is moved */
+	bool aside;			/* for exchange.c: the runtime's mount is on the mount aside */
+	bool on_shared_root;		/* that mount is on the root of a shared one */
+	struct mount_group group;	/* of the mount that the directory is in, as it is moved */
+	struct mount_group cover_group; /* of the mount that it comes to, likewise */
 };
 
 /* Names it for errors: `size` is IDM_PLAN_ENTRY_NAME. */

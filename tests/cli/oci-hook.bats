@@ -963,6 +963,33 @@ uncover()
 	echo "for i in 1 2 3 4 5; do stat -c %u $1 || echo none; umount -l ${2:-${1%/*}} || break; done 2>/dev/null"
 }
 
+# Linux before 6.3 maps no tmpfs, so that most tests of this file require it.
+@test "nothing unmapped is below a mapped mount of ext4, in a shared volume, too" {
+	local name
+
+	truncate -s 16M image
+	mkfs.ext4 -q image
+	mount -o loop image src
+	mkdir -p src/sub dst/inner
+	touch src/1000 src/sub/5 dst/file
+	chown 1000:1000 src/1000
+	chown 5:5 src/sub/5
+	mount --bind --make-shared dst dst
+	ln -s busybox rootfs/bin/umount
+	for name in with_runc with_crun; do
+		rm -rf b
+		bundle b "stat -c %u /vol/sub/5; $(uncover /vol/1000); $(uncover /other/inner/1000); $(uncover /other/file /other/file)" \
+			"$(with_hook) | $(volume /vol rbind "$(rows 1000 7 1)") | $(source=/mnt/src/sub volume /vol/sub rbind,unbindable)
+			| $(source=/mnt/dst volume /other rbind,rshared) | $(volume /other/inner rbind "$(rows 1000 8 1)")
+			| $(source=/mnt/src/1000 volume /other/file bind "$(rows 1000 9 1)")
+			| .linux.rootfsPropagation = \"rshared\" | .process.capabilities |= map_values(. + [\"CAP_SYS_ADMIN\"])"
+		run -0 --separate-stderr $name b
+		same "$name: IDs" $'5\n7\nnone\n8\nnone\n9\n0' "$output"
+		run ! grep idmapped /proc/self/mountinfo
+		umount -ql dst/inner dst/file || true
+	done
+}
+
 @test "nothing unmapped is below a mapped mount in a nest of mapped and unmapped ones" {
 	local runtime middle own first
 
@@ -1038,6 +1065,26 @@ uncover()
 			same "$name, $propagation: the mount inside" "$([[ $propagation == rshared ]] && echo 1 || echo 0)" "$(mounts_at /mnt/dst/new)"
 			umount -q dst/new dst/inner dst/file || true
 		done
+	done
+}
+
+# The runtime's mount is on that of the host, which is a peer of it.
+@test "mounts that an earlier container has left in a shared volume of the host" {
+	local name
+
+	mount --bind --make-shared dst dst
+	mkdir dst/inner
+	touch dst/file
+	mount --bind src dst/inner
+	mount --bind src/1000 dst/file
+	for name in with_runc with_crun; do
+		rm -rf b
+		bundle b 'stat -c %u /vol/inner/1000 /vol/file' \
+			"$(with_hook) | .linux.rootfsPropagation = \"rshared\" | $(source=/mnt/dst volume /vol rbind,rshared)
+			| $(volume /vol/inner rbind "$(rows 1000 7 1)") | $(source=/mnt/src/1000 volume /vol/file bind "$(rows 1000 8 1)")"
+		run -0 --separate-stderr $name b
+		same "$name: IDs" $'7\n8' "$output"
+		run ! grep idmapped /proc/self/mountinfo
 	done
 }
 
@@ -1175,7 +1222,7 @@ uncover()
 }
 
 @test "random nests of volumes: no mapped one is uncovered" {
-	run -0 python3 "$ROOT/tests/cli/oci-nests.py" "$IDMOUNT" 60
+	run -0 python3 "$ROOT/tests/cli/oci-nests.py" "$IDMOUNT" 150
 	echo "$output"
 	[[ $output == *refused ]]
 }
