@@ -26,6 +26,9 @@ fail() {
   exit 1
 }
 
+unshare --user true 2>/dev/null ||
+  fail "the kernel refuses user namespaces here; causes are a chroot and a container's seccomp filter"
+
 # ---- build ----
 
 # Prints nothing unless the command fails.

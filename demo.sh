@@ -14,6 +14,11 @@ if [ "$(id -u)" != 0 ]; then
   echo "demo.sh: mounting needs root: sudo ./demo.sh" >&2
   exit 1
 fi
+# A map is a user namespace.
+if ! unshare --user true 2>/dev/null; then
+  echo "demo.sh: the kernel refuses user namespaces here; causes are a chroot and a container's seccomp filter" >&2
+  exit 1
+fi
 
 # ---- build ----
 

@@ -1069,7 +1069,7 @@ hint: uid 400009 is an ID of another user, so it cannot be granted to jane" \
 }
 
 @test "in a chroot, where the kernel refuses user namespaces" {
-	local before
+	local before demo
 
 	mkdir box
 	mount --rbind / box
@@ -1077,6 +1077,10 @@ hint: uid 400009 is an ID of another user, so it cannot be granted to jane" \
 	fails 1 "$idmount_mount make user namespace: the kernel does not permit it
 hint: causes are a chroot, a container's seccomp filter, and a user or group without an ID in the current user namespace" \
 		chroot box "$IDMOUNT" mount -m 0:1 /mnt/src /mnt/dst
+	for demo in demo demo-rootless; do
+		fails 1 "$demo.sh: the kernel refuses user namespaces here; causes are a chroot and a container's seccomp filter" \
+			chroot box "$ROOT/$demo.sh"
+	done
 	same 'mounts' "$before" "$(</proc/self/mountinfo)"
 }
 
