@@ -863,6 +863,7 @@ void idm_tree_options_init(struct idm_tree_options *options, size_t size);
  *   -EPERM: with a map, the source is already mapped; no flag allows it, or the kernel is before Linux 6.15
  *   -EPERM: with IDM_TREE_SERVICE, idmountd is not running, or refuses the map; err says which
  *   -EPROTO: with IDM_TREE_SERVICE, the reply is not one of idmountd, or reports a map that the tree lacks
+ *   -EAGAIN: with IDM_TREE_SERVICE, idmountd had too much to do for 30 seconds
  *   -ETIMEDOUT: with IDM_TREE_SERVICE, idmountd did not answer
  *   -EOPNOTSUPP: with IDM_TREE_SERVICE and IDM_TREE_RECURSIVE, mounts are below the source
  *   -EINVAL: IDM_TREE_SERVICE with IDM_TREE_REMAP or IDM_TREE_ON_TOP

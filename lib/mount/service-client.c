@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
@@ -230,6 +231,13 @@ static void hint_missing_id(const char *reason, int userns_fd, struct idm_error 
 		idm_hint_disk_id(IDM_GID, id, err);
 }
 
+static void hint_busy(int code, struct idm_error *err)
+{
+	if (code == -EAGAIN)
+		idm_hint(err, "it stayed so for %d seconds; other requests may wait or hang: see ss -xp",
+			 IDM_SERVICE_TIMEOUT_MS / 1000);
+}
+
 static int report_refusal(const struct idm_service_reply *reply, int userns_fd, const char *source,
 			  struct idm_error *err)
 {
@@ -237,16 +245,53 @@ static int report_refusal(const struct idm_service_reply *reply, int userns_fd, 
 	if (*reply->hint)
 		idm_hint(err, "%s", reply->hint);
 	hint_missing_id(reply->reason, userns_fd, err);
+	hint_busy(reply->result, err);
 	return reply->result;
+}
+
+/* ---- a service that has too much to do ---- */
+
+#define FIRST_PAUSE_MS 10
+#define LONGEST_PAUSE_MS 320
+
+/* Clients that were refused together do not come again together. False: the time is over. */
+static bool pause_until(const struct timespec *deadline, unsigned int *pause_ms)
+{
+	struct timespec now;
+	unsigned int pause = *pause_ms;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (now.tv_sec > deadline->tv_sec ||
+	    (now.tv_sec == deadline->tv_sec && now.tv_nsec >= deadline->tv_nsec))
+		return false;
+	idm_sys_sleep(pause + (unsigned int)(now.tv_nsec / 1000 % pause));
+	*pause_ms = pause < LONGEST_PAUSE_MS ? pause * 2 : pause;
+	return true;
+}
+
+/* EAGAIN: the service, or this user's share of it, is in use by other requests, which take no time. */
+static int request_until_done(struct exchange *x, int tree_fd, int userns_fd,
+			      struct idm_service_reply *reply)
+{
+	unsigned int pause_ms = FIRST_PAUSE_MS;
+	struct timespec deadline;
+	int r;
+
+	idm_sys_deadline(&deadline, IDM_SERVICE_TIMEOUT_MS);
+	do {
+		*reply = (struct idm_service_reply){ 0 };
+		r = request_map(x, tree_fd, userns_fd, reply);
+		idm_close_fd(&x->socket);
+	} while (r == 0 && reply->result == -EAGAIN && pause_until(&deadline, &pause_ms));
+	return r;
 }
 
 int idm_service_map(int tree_fd, int userns_fd, const char *source, struct idm_error *err)
 {
 	struct exchange x = { .socket = -1, .path = idm_service_socket(), .err = err };
-	struct idm_service_reply reply = { 0 };
-	int r = request_map(&x, tree_fd, userns_fd, &reply);
+	struct idm_service_reply reply;
+	int r = request_until_done(&x, tree_fd, userns_fd, &reply);
 
-	idm_close_fd(&x.socket);
 	if (r != 0)
 		return r;
 	return reply.result < 0 ? report_refusal(&reply, userns_fd, source, err) : 0;

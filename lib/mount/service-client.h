@@ -8,7 +8,10 @@
 
 #include "idmount.h"
 
-/* How long each answer of the service may take, and the connection to it. */
+/*
+ * How long each answer of the service may take, the connection to it, and all requests together that it
+ * refuses since it has too much to do.
+ */
 #define IDM_SERVICE_TIMEOUT_MS 30000
 
 /*
@@ -26,7 +29,7 @@ void idm_service_print_start(char *text, size_t size);
 /*
  * Asks the service to ID-map the detached tree, which is one mount. `source` is what the caller calls
  * it. Returns 0 if the service says that it did. 1: no service runs, and *err is unchanged. -ETIMEDOUT:
- * no answer. -EPROTO: no valid reply. Others: the service's own.
+ * no answer. -EPROTO: no valid reply. -EAGAIN: the service stays busy. Others: the service's own.
  */
 int idm_service_map(int tree_fd, int userns_fd, const char *source, struct idm_error *err);
 

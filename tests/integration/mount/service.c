@@ -466,6 +466,65 @@ TEST(the_hint_of_a_refusal)
 	await_child(service);
 }
 
+/* ---- a service that is busy ---- */
+
+static void refuse_as_busy(int listener)
+{
+	AUTO_FD int fd = (int)must(accept4(listener, NULL, NULL, SOCK_CLOEXEC));
+	struct idm_service_reply reply = done;
+
+	reply.result = -EAGAIN;
+	strcpy(reply.reason, "too many connections of this user are open");
+	answer(fd, &reply, sizeof(reply));
+}
+
+/* Refuses this many requests. Then it maps the tree of one. */
+static pid_t start_busy_service(int refused)
+{
+	AUTO_FD int listener = listen_there(), fd = -1;
+	pid_t pid = (pid_t)must(fork());
+
+	if (pid != 0)
+		return pid;
+	for (int i = 0; i < refused; i++)
+		refuse_as_busy(listener);
+	fd = (int)must(accept4(listener, NULL, NULL, SOCK_CLOEXEC));
+	serve_one(fd, MAP);
+	_exit(0);
+}
+
+TEST(a_busy_service_is_asked_again)
+{
+	pid_t service;
+
+	make_source();
+	service = start_busy_service(3);
+	in_child(try_as_user, &(struct attempt){ .path = SOURCE });
+	await_child(service);
+}
+
+static void exhaust_patience(void *unused)
+{
+	struct idm_error err;
+
+	(void)unused;
+	enter_as_user();
+	assert_error(open_with(SOURCE, SHIFT, 0, 0, &err), -EAGAIN, &err, SOURCE, "ask idmountd",
+		     "too many connections of this user are open");
+	assert_contains(err.hint, "it stayed so for 30 seconds");
+}
+
+TEST(a_service_that_stays_busy)
+{
+	pid_t service;
+
+	make_source();
+	service = start_busy_service(1000000);
+	in_child(exhaust_patience, NULL);
+	must(kill(service, SIGKILL));
+	must(waitpid(service, NULL, 0));
+}
+
 /* ---- time, and signals ---- */
 
 TEST(a_silent_service)
