@@ -76,7 +76,7 @@ static int read_own_mappings(unsigned int kind, struct idm_entry **own, size_t *
 	return 0;
 }
 
-/* ---- the cut ---- */
+/* ---- single IDs ---- */
 
 /* Counts the IDs from `id` on in one mapping; `most` if `id` does not exist in the caller's namespace.
  */
@@ -90,6 +90,60 @@ static uint32_t count_until_border(const struct idm_entry *own, size_t n, uint32
 		}
 	return most;
 }
+
+static int translate_outward(const struct idm_entry *own, size_t n, uint32_t id, uint32_t *outer)
+{
+	for (size_t i = 0; i < n; i++)
+		if (id >= own[i].disk && id - own[i].disk < own[i].count) {
+			*outer = own[i].seen + (id - own[i].disk);
+			return 0;
+		}
+	return -ENOENT;
+}
+
+int idm_find_outer_id(unsigned int kind, uint32_t id, uint32_t *outer)
+{
+	AUTO_FREE struct idm_entry *own = NULL;
+	size_t n;
+	int r = read_own_mappings(kind, &own, &n, NULL);
+
+	return r < 0 ? r : translate_outward(own, n, id, outer);
+}
+
+/* Returns the first ID of the entry that no mapping has, or the end of the entry. */
+static uint64_t find_lacking(const struct idm_entry *own, size_t n, const struct idm_entry *entry)
+{
+	uint64_t id = entry->seen, end = id + entry->count;
+	uint32_t outer;
+
+	for (size_t i = 0; i <= n && id < end; i++) {
+		if (translate_outward(own, n, (uint32_t)id, &outer) < 0)
+			break;
+		id += count_until_border(own, n, (uint32_t)id, UINT32_MAX);
+	}
+	return id < end ? id : end;
+}
+
+bool idm_find_lacking_id(const struct idm_map *map, unsigned int kind, uint32_t *lacking)
+{
+	const struct idm_side *side = idm_map_side(map, kind);
+	AUTO_FREE struct idm_entry *own = NULL;
+	size_t n;
+
+	if (read_own_mappings(kind, &own, &n, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < side->n; i++) {
+		const struct idm_entry *e = &side->entries[i];
+		uint64_t id = find_lacking(own, n, e);
+
+		*lacking = (uint32_t)id;
+		if (id < (uint64_t)e->seen + e->count)
+			return true;
+	}
+	return false;
+}
+
+/* ---- the cut ---- */
 
 /* Each border cuts an entry at most once: a side of n becomes at most n + n_own pieces. */
 static void cut_side(const struct idm_side *side, const struct idm_entry *own, size_t n_own,

@@ -321,8 +321,8 @@ static bool add_grant(struct command *c, unsigned int kind, uint32_t id, const c
 	find_holder(kind, id, owner, &h);
 	if (h.own)
 		idm_hint(err,
-			 "%s has this ID, but this user namespace lacks it: use podman unshare or "
-			 "idmount run",
+			 "%s has this ID, but this user namespace lacks it: make a new one (podman's "
+			 "by podman system migrate)",
 			 owner);
 	else if (h.other)
 		idm_hint(err, "%s %u is an ID of another %s, so it cannot be granted to %s", name, id,

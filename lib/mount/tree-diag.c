@@ -318,7 +318,7 @@ static void hint_service(const struct question *q)
 	else if (idm_service_has_socket())
 		idm_hint(q->err,
 			 "this was without idmountd, which may map it and listens at %s; idmount "
-			 "mount, overlay and run ask it",
+			 "mount, overlay and run ask it, IDM_TREE_REMAP and IDM_TREE_ON_TOP do not",
 			 idm_service_socket());
 	else
 		idm_hint(q->err, "this user namespace can map what was mounted in it, such as a tmpfs "

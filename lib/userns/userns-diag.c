@@ -9,6 +9,7 @@
 
 #include "lib/base/error.h"
 #include "lib/idmap/nss.h"
+#include "lib/idmap/own-mappings.h"
 #include "lib/idmap/subid-diag.h"
 #include "lib/idmap/subid-lack.h"
 #include "lib/sys/capability.h"
@@ -16,6 +17,11 @@
 #include "lib/sys/syscall.h"
 
 static const enum idm_error_step step_make = IDM_STEP_MAKE_USERNS;
+
+static const char *kind_name(unsigned int kind)
+{
+	return kind == IDM_UID ? "uid" : "gid";
+}
 
 static int diagnose_userns_eperm(struct idm_error *err)
 {
@@ -85,7 +91,7 @@ int idm_diagnose_map_refused(const struct idm_map *map, unsigned int kind, int c
 {
 	enum idm_error_step step = kind == IDM_UID ? IDM_STEP_WRITE_UID_MAP : IDM_STEP_WRITE_GID_MAP;
 	int capability = kind == IDM_UID ? CAP_SETUID : CAP_SETGID;
-	uint32_t disk;
+	uint32_t disk, lacking;
 
 	if (!err)
 		return code;
@@ -105,9 +111,9 @@ int idm_diagnose_map_refused(const struct idm_map *map, unsigned int kind, int c
 		   !idm_has_capability(CAP_SETFCAP)) {
 		idm_fail(err, code, step, NULL,
 			 "ID 0 in the seen column requires CAP_SETFCAP (Linux 5.12)");
-	} else if (!idm_in_initial_userns()) {
-		idm_fail(err, code, step, NULL,
-			 "the map uses IDs that do not exist in this user namespace");
+	} else if (!idm_in_initial_userns() && idm_find_lacking_id(map, kind, &lacking)) {
+		idm_fail(err, code, step, NULL, "seen %s %u of the map is not an ID of this user namespace",
+			 kind_name(kind), lacking);
 		idm_hint(err, "/proc/self/%s lists those that exist",
 			 kind == IDM_UID ? "uid_map" : "gid_map");
 	} else {
@@ -117,11 +123,6 @@ int idm_diagnose_map_refused(const struct idm_map *map, unsigned int kind, int c
 }
 
 /* ---- IDs that are not the caller's ---- */
-
-static const char *kind_name(unsigned int kind)
-{
-	return kind == IDM_UID ? "uid" : "gid";
-}
 
 /* Without a range of one kind the library has no ranges of the other kind either. The file has them. */
 static bool lacks_id(const struct idm_map *map, unsigned int kind, const char *owner, uint32_t *other)
@@ -160,15 +161,9 @@ int idm_diagnose_other_id(const struct idm_map *map, struct idm_error *err)
 /* As the host counts, unless user namespaces are nested. Then 0 is a namespace's root. */
 static uint32_t find_host_id(unsigned int kind, uint32_t id)
 {
-	struct idm_map *own;
-	uint32_t host = 0;
+	uint32_t host;
 
-	if (idm_map_new(&own) < 0)
-		return 0;
-	if (idm_map_add_pid(own, getpid(), NULL) < 0 || idm_map_to_seen(own, kind, id, &host) < 0)
-		host = 0;
-	idm_map_free(own);
-	return host;
+	return idm_find_outer_id(kind, id, &host) < 0 ? 0 : host;
 }
 
 /* An ID 0 on disk is the namespace's in the eyes of a user: ls(1) prints it for the user's own files. */

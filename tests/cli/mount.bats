@@ -979,7 +979,7 @@ hint: idmountd can map it, but is not running at $PWD/none; root starts it by id
 	refused 1 "$idmount_mount src: map tree: it requires CAP_SYS_ADMIN in the user namespace that owns the mount namespace
 hint: run it below unshare --mount, which makes a mount namespace of this user namespace" \
 		unshare --user --map-root-user "$IDMOUNT" mount -m 0:0 src dst
-	refused 1 "$idmount_mount write uid map: the map uses IDs that do not exist in this user namespace
+	refused 1 "$idmount_mount write uid map: seen uid 5 of the map is not an ID of this user namespace
 hint: /proc/self/uid_map lists those that exist" \
 		unshare --user --map-root-user --mount "$IDMOUNT" mount -m 0:5 src dst
 }
@@ -1008,6 +1008,14 @@ in_userns()
 		"$IDMOUNT" mount -m 1500:33:1 -o suid,dev src dst
 		[[ $(stat -c %u:%g dst/file) == 33:33 ]]
 		"$IDMOUNT" mount -R -m 1500:0:1 -o suid,dev src/directory dst/directory'
+	# The owner is 0 in there, and 1500 on the disk. A filesystem of the namespace counts as the namespace does.
+	in_userns bash -euc '
+		"$IDMOUNT" mount -m owner:33 -o suid,dev src dst
+		[[ $(stat -c %u:%g dst/file) == 33:33 ]]
+		mount -t tmpfs own src
+		chown 5:6 src
+		"$IDMOUNT" mount -m owner:33 -o suid,dev src dst
+		[[ $(stat -c %u:%g dst) == 33:33 ]]'
 	# The service maps one mount, and the kernel copies no directory without the mounts that it locks.
 	mkdir with with/below
 	chown 1500:1500 with
@@ -1019,7 +1027,9 @@ hint: choose a directory without mounts below it: idmountd maps one mount" \
 hint: choose a directory without mounts below it: idmountd maps one mount" \
 		in_userns "$IDMOUNT" mount -R -m 1500:33:1 -o suid,dev with dst
 	fails 1 "idmount: check: src: map tree: it requires CAP_SYS_ADMIN in the user namespace that mounted the filesystem (tmpfs)
-hint: this was without idmountd, which may map it and listens at $PWD/socket; idmount mount, overlay and run ask it" in_userns "$IDMOUNT" check src
+hint: this was without idmountd, which may map it and listens at $PWD/socket; idmount mount, overlay and run ask it, idmount mount --remap and idmount mount --on-top do not" in_userns "$IDMOUNT" check src
+	fails 1 "$idmount_mount src: map tree: it requires CAP_SYS_ADMIN in the user namespace that mounted the filesystem (tmpfs)
+hint: this was without idmountd, which may map it and listens at $PWD/socket; idmount mount, overlay and run ask it, idmount mount --remap and idmount mount --on-top do not" in_userns "$IDMOUNT" mount --remap -m 1500:33:1 -o suid,dev src dst
 	fails 1 "$idmount_mount src: ask idmountd: disk uid 0 of the map is not an ID of the caller's user namespace
 hint: disk IDs count on the host: uid 0 of this user namespace is 1500 there
 $idmount_mount note: --keep-rest adds the IDs of this user namespace as disk IDs, which count on the host; leave it out" \
@@ -1044,7 +1054,7 @@ hint: disk IDs count on the host: uid 0 of this user namespace is 1500 there" \
 		in_userns "$IDMOUNT" mount -m 0:33:1 -o suid,dev src dst
 	# A range that the file has, and the namespace lacks, by name or by number.
 	fails 1 "$idmount_mount src: ask idmountd: disk uid 300000 of the map is not an ID of the caller's user namespace
-hint: jane has this ID, but this user namespace lacks it: use podman unshare or idmount run" \
+hint: jane has this ID, but this user namespace lacks it: make a new one (podman's by podman system migrate)" \
 		in_userns "$IDMOUNT" mount -m 300000:33:1 -o suid,dev src dst
 	fails 1 "$idmount_mount src: ask idmountd: disk uid 400009 of the map is not an ID of the caller's user namespace
 hint: uid 400009 is an ID of another user, so it cannot be granted to jane" \
@@ -1242,7 +1252,7 @@ hint: mount the filesystem on the device first, and name the directory where it 
 	prints '10:10 0:0 65534:65534' in_pieces sh -euc '
 		"$0" mount -o nosuid,nodev -m 0:10:1,5:0:1 src dst 2>notes
 		echo $(stat -c %u:%g dst/*)' "$IDMOUNT"
-	fails 1 'idmount: mount: write uid map: the map uses IDs that do not exist in this user namespace
+	fails 1 'idmount: mount: write uid map: seen uid 65537 of the map is not an ID of this user namespace
 hint: /proc/self/uid_map lists those that exist' in_pieces "$IDMOUNT" mount -m 0:0:65538 src dst
 }
 

@@ -103,7 +103,7 @@ refused_with()
 		-v /mnt/joe/vol:/vol --annotation io.idmount.map/vol=1600:0
 	refused_with "disk uid 0 of the map is not an ID of the caller's user namespace" \
 		-v /mnt/joe/vol:/vol --annotation io.idmount.map/vol=0:0
-	refused_with 'the map uses IDs that do not exist in this user namespace' \
+	refused_with 'seen uid 70000 of the map is not an ID of this user namespace' \
 		-v /mnt/joe/vol:/vol --annotation io.idmount.map/vol=1500:70000
 	mkdir -m 777 joe/vol/roots
 	refused_with 'the directory belongs to uid 0' \

@@ -346,10 +346,10 @@ static void with_few_ids(void *unused)
 				     "open the child's maps", NULL);
 	}
 	assert_error(open_userns("5:1000:1", 0, &err), -EPERM, &err, "", "write uid map",
-		     "the map uses IDs that do not exist in this user namespace");
+		     "seen uid 1000 of the map is not an ID of this user namespace");
 	assert_contains(err.hint, "/proc/self/uid_map");
 	assert_error(open_userns("u:0:0:1,g:5:999:2", 0, &err), -EPERM, &err, "", "write gid map",
-		     "the map uses IDs that do not exist in this user namespace");
+		     "seen gid 1000 of the map is not an ID of this user namespace");
 	assert_contains(err.hint, "/proc/self/gid_map");
 }
 
@@ -413,7 +413,7 @@ static void in_pieces(void *map)
 		assert_works("u:0:5:1,g:0:0:2", ways[w]);
 		/* One ID more than exist. */
 		assert_error(open_userns("0:0:65538", ways[w], &err), -EPERM, &err, "", "write uid map",
-			     "the map uses IDs that do not exist in this user namespace");
+			     "seen uid 65537 of the map is not an ID of this user namespace");
 	}
 }
 
