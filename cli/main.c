@@ -37,10 +37,29 @@ static int print_overview(void)
 	return finish_output(DONE);
 }
 
+/* An option of runc and crun before their command: engines begin with one. */
+static bool is_runtime_option(const char *word)
+{
+	static const char *const options[] = {
+		"--log",   "--log-format",     "--log-level",	   "--root",
+		"--debug", "--cgroup-manager", "--systemd-cgroup", NULL
+	};
+	size_t n = strcspn(word, "=");
+
+	for (const char *const *option = options; *option; option++)
+		if (strlen(*option) == n && strncmp(word, *option, n) == 0)
+			return true;
+	return false;
+}
+
 static int unknown_command(const char *name)
 {
 	struct suggestion s = { .word = name };
 
+	if (is_runtime_option(name))
+		return report_usage(
+			"%s: unknown command; as the OCI runtime of an engine, the program is %s", name,
+			OCI_RUNTIME_NAME);
 	for (const struct command *const *c = commands; *c; c++)
 		suggest_word(&s, (*c)->name);
 	if (s.best)

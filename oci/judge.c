@@ -8,6 +8,7 @@
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/base/mapped-hint.h"
+#include "lib/idmap/own-mappings.h"
 #include "lib/list/mount-query.h"
 #include "lib/plan/plan.h"
 #include "lib/sys/fail-errno.h"
@@ -184,14 +185,22 @@ static uint64_t find_unseen(const struct idm_map *map, unsigned int kind, uint64
 	return id < end ? id : end;
 }
 
+/* As the host counts. */
+static uint32_t find_disk_id(const struct idm_oci_mount *mount, unsigned int kind, uint32_t id)
+{
+	uint32_t host;
+
+	return mount->own_map && idm_find_outer_id(kind, id, &host) == 0 ? host : id;
+}
+
+/* The quotes are for a shell, for which a semicolon ends the command. */
 static int refuse_id(const struct idm_oci_mount *mount, unsigned int kind, uint64_t id,
 		     struct idm_error *err)
 {
-	idm_fail(err, -EPERM, step_judge, mount->annotation,
-		 "disk %s %llu is not an ID of the container", kind == IDM_UID ? "uid" : "gid",
-		 (unsigned long long)id);
+	idm_fail(err, -EPERM, step_judge, mount->annotation, "disk %s %u is not an ID of the container",
+		 kind == IDM_UID ? "uid" : "gid", find_disk_id(mount, kind, (uint32_t)id));
 	idm_hint(err, "an option of the volume can map it: "
-		      "-v SOURCE:TARGET:idmap=uids=@DISK-SEEN-1;gids=@DISK-SEEN-1");
+		      "-v 'SOURCE:TARGET:idmap=uids=@DISK-SEEN-1;gids=@DISK-SEEN-1'");
 	return -EPERM;
 }
 

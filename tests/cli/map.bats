@@ -326,6 +326,10 @@ no_trailing_blanks()
 	fails 2 'idmount: foo: unknown command; see "idmount --help"' idmount foo
 	fails 2 'idmount: foo: unknown command; see "idmount --help"' idmount help foo
 	fails 2 'idmount: --foo: unknown command; see "idmount --help"' idmount --foo
+	# An engine whose configuration names idmount instead of idmount-oci-runtime.
+	fails 2 'idmount: --log-format=json: unknown command; as the OCI runtime of an engine, the program is idmount-oci-runtime' \
+		idmount --log-format=json --log /none create box
+	fails 2 'idmount: --root: unknown command; as the OCI runtime of an engine, the program is idmount-oci-runtime' idmount --root /none state box
 }
 
 @test "a mistyped word in a value is answered by the nearest one" {

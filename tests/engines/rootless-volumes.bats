@@ -163,8 +163,8 @@ refused_with()
 	refused_with 'disk gid 1500 is not an ID of the container' "${some[@]}" --annotation io.idmount.map/vol=@u:200000:5+g:1500:5
 	refused_with 'disk uid 201000 is not an ID of the container' "${some[@]}" --annotation io.idmount.map/vol=@200999:5:2
 	# The container's own map stores its root as the engine's, which is joe.
-	refused_with 'disk uid 0 is not an ID of the container' "${some[@]}" --annotation io.idmount.map/vol=idmap
-	refused_with 'an option of the volume can map it' "${some[@]}" --annotation io.idmount.map/vol=@1500:33
+	refused_with "$own" "${some[@]}" --annotation io.idmount.map/vol=idmap
+	refused_with "an option of the volume can map it: -v 'SOURCE:TARGET:idmap=uids=@DISK-SEEN-1;gids=@DISK-SEEN-1'" "${some[@]}" --annotation io.idmount.map/vol=@1500:33
 
 	mapped $'0\n0:0\n0:0' "${some[@]}:idmap=uids=@1500-0-1;gids=@1500-0-1"
 	mapped $'0\n0:0\n0:0' --uidmap 0:0:1000 --gidmap 0:0:1000 -v /mnt/joe/vol:/vol --annotation io.idmount.map/vol=@1500:0
