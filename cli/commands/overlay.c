@@ -100,6 +100,51 @@ static int parse_mount_option_list(struct request *q, char *list)
 	return status;
 }
 
+static bool has_filesystem_option(const struct request *q, const char *name, const char *value)
+{
+	for (size_t i = 0; i < q->n_options; i++) {
+		const struct idm_mount_option *option = &q->options[i];
+
+		if (strcmp(option->name, name) == 0 &&
+		    (!value || (option->value && strcmp(option->value, value) == 0)))
+			return true;
+	}
+	return false;
+}
+
+/* The kernel excludes these and userxattr, and its reason for these alone is the better one. */
+static bool needs_trusted_attributes(const struct request *q)
+{
+	return has_filesystem_option(q, "metacopy", "on") ||
+	       has_filesystem_option(q, "redirect_dir", "on") ||
+	       has_filesystem_option(q, "redirect_dir", "follow");
+}
+
+/* The initial user namespace shows all IDs as themselves. Without /proc it is not known. */
+static bool is_in_other_userns(void)
+{
+	__attribute__((cleanup(idm_map_freep))) struct idm_map *own = NULL;
+	const struct idm_entry *ids;
+
+	return idm_map_new(&own) == 0 && idm_map_add_pid(own, getpid(), NULL) == 0 &&
+	       !(idm_map_entries(own, IDM_UID, &ids) == 1 && ids->disk == 0 && ids->seen == 0 &&
+		 ids->count == UINT32_MAX);
+}
+
+/*
+ * overlayfs keeps its marks in attributes trusted.*, which root of another user namespace cannot write.
+ * So a directory of a lower layer could not be removed: EIO. The kernel lets such a root mount overlays
+ * since Linux 5.11, which brought the other attributes, too.
+ */
+static int complete_filesystem_options(struct request *q)
+{
+	static char name[] = "userxattr";
+
+	if (has_filesystem_option(q, name, NULL) || needs_trusted_attributes(q) || !is_in_other_userns())
+		return DONE;
+	return add_filesystem_option(q, name);
+}
+
 /* ---- the options ---- */
 
 /* `value` is an argument of the command line, which may be modified. */
@@ -276,6 +321,8 @@ static int handle_overlay(struct request *q, struct arguments *a)
 	if (!*operand[0])
 		return report_usage("TARGET is empty");
 	status = check_overlay_request(q);
+	if (status == DONE)
+		status = complete_filesystem_options(q);
 	if (status != DONE)
 		return status;
 	report_layer_steps(q);

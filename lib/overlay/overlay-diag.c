@@ -52,7 +52,7 @@ int idm_diagnose_no_layer(int code, int fs, const struct idm_layer *layer, struc
 }
 
 static int diagnose_no_option(int code, int fs, const struct idm_mount_option *option,
-			   struct idm_error *err)
+			      struct idm_error *err)
 {
 	if (!err)
 		return code;

@@ -112,8 +112,9 @@ int idm_diagnose_map_refused(const struct idm_map *map, unsigned int kind, int c
 		idm_fail(err, code, step, NULL,
 			 "ID 0 in the seen column requires CAP_SETFCAP (Linux 5.12)");
 	} else if (!idm_in_initial_userns() && idm_find_lacking_id(map, kind, &lacking)) {
-		idm_fail(err, code, step, NULL, "seen %s %u of the map is not an ID of this user namespace",
-			 kind_name(kind), lacking);
+		idm_fail(err, code, step, NULL,
+			 "seen %s %u of the map is not an ID of this user namespace", kind_name(kind),
+			 lacking);
 		idm_hint(err, "/proc/self/%s lists those that exist",
 			 kind == IDM_UID ? "uid_map" : "gid_map");
 	} else {

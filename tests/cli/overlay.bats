@@ -44,6 +44,22 @@ undo()
 	undo
 }
 
+# tmpfs has attributes user.* since Linux 6.6.
+@test "in a user namespace a directory of a lower layer can be removed" {
+	setfattr -n user.test -v 1 up || skip 'this filesystem has no attributes user.*'
+	mkdir l1/full
+	touch l1/full/file
+	unshare --user --map-root-user --mount bash -euc '
+		"$IDMOUNT" overlay -L l1 -U up -W work dst
+		[[ $(findmnt -no OPTIONS dst) == *,userxattr* ]]
+		rm -r dst/full
+		mkdir dst/full
+		[[ -z $(ls dst/full) ]]
+		umount dst
+		"$IDMOUNT" overlay -L l1 -U up -W work -o userxattr dst
+		[[ -z $(ls dst/full) ]]'
+}
+
 @test "--upper-ids disk: a file written as 100000 is stored as 0" {
 	noting overlay -U up -W work --upper-ids disk
 	as 100000 bash -euc 'echo new >dst/new; echo more >>dst/one; rm dst/two; mkdir dst/dir'

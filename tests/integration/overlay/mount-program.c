@@ -648,8 +648,9 @@ TEST_SINCE(6, 5, options_have_no_names_below_65, a_wrong_option_is_named)
 		char list[1024];
 
 		snprintf(list, sizeof(list), DIRECTORIES "%s", options[i / ARRAY_SIZE(program_ways)]);
-		assert_reported(program_ways[i % ARRAY_SIZE(program_ways)].mount, list,
-				"colour: open overlay: this kernel's overlayfs does not accept the option "
-				"(kernel: overlay: Unknown parameter 'colour')");
+		assert_reported(
+			program_ways[i % ARRAY_SIZE(program_ways)].mount, list,
+			"colour: open overlay: this kernel's overlayfs does not accept the option "
+			"(kernel: overlay: Unknown parameter 'colour')");
 	}
 }
