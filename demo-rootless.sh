@@ -39,7 +39,7 @@ quietly() {
 
 build() {
   [ "$(id -u)" != 0 ] || scripts/install-packages.sh build
-  [ -f build/build.ninja ] || quietly meson setup build
+  [ -f build/build.ninja ] || quietly meson setup build -Dtests=false
   quietly ninja -C build
 }
 
@@ -196,7 +196,8 @@ range=$(awk -F: -v name="$(id -un)" '$1 == name { print $2; exit }' /etc/subuid)
 run=(idmount run --rootfs root --bind /usr:/usr:ro,recursive)
 
 say "A container of the user's. Its root is the user:"
-show "${run[@]}" -- sh -c 'cat /proc/self/uid_map; ls -ldn /tmp'
+show "${run[@]}" -- sh -c 'id -u; ls -ldn /tmp; touch /tmp/own'
+show ls -ln root/tmp/own
 
 say "The same files in a container of other IDs:"
 show "${run[@]}" -m "0:$((range + 1000)):1000" -- sh -c 'id -u; ls -ldn /tmp; touch /tmp/new'
@@ -214,6 +215,9 @@ podman_lacks() {
   for name in podman busybox; do
     type -P "$name" >/dev/null || { echo "$name is not installed" && return; }
   done
+  # podman prefers crun to runc.
+  [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] || ! type -P crun >/dev/null ||
+    { echo "crun requires cgroup2 at /sys/fs/cgroup (the machine has a hybrid or the legacy hierarchy)" && return; }
   # ldd(1) fails for a static program.
   ! ldd "$(type -P busybox)" >/dev/null 2>&1 || { echo "busybox is not a static program (package busybox-static)" && return; }
   [ -x "$programs/idmount-overlayfs" ] || echo "$programs/idmount-overlayfs does not exist"

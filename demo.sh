@@ -31,7 +31,7 @@ quietly() {
 if [ "${IDMOUNT_DEMO_PRIVATE:-}" != 1 ]; then
   scripts/install-packages.sh build
   if [ ! -f build/build.ninja ]; then
-    quietly meson setup build
+    quietly meson setup build -Dtests=false
   fi
   quietly ninja -C build
   # The rest runs in a mount namespace of its own: the host sees no mount.

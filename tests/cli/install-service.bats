@@ -56,7 +56,7 @@ unit()
 }
 
 @test "demo-rootless.sh shows every step, and leaves nothing" {
-	local before
+	local before user
 
 	need_root
 	[[ -x $IDMOUNTD ]] || skip 'there is no idmountd'
@@ -65,7 +65,10 @@ unit()
 	cd "$ROOT/tests"
 	IDMOUNT_DEMO_BUILD=$(dirname "$IDMOUNT") run -0 --separate-stderr ../demo-rootless.sh
 	same 'standard error' '' "$(grep -v ': note: ' <<<"$stderr")"
-	[[ $output == *'33 33 '*'beach.jpg'*'0 0 '*'photos/new.jpg'*'33 33 '*'old.txt'*'0          0          1'*' -m 0:'+([0-9])':1000 '* ]]
+	[[ $output == *'33 33 '*'beach.jpg'*'0 0 '*'photos/new.jpg'*'33 33 '*'old.txt'*' -m 0:'+([0-9])':1000 '* ]]
+	# Root of the container is the user.
+	user=$(sed -n 's/^uid=\([0-9]*\).*/\1/p' <<<"$output")
+	[[ $output == *" $user $user "*' root/tmp/own'* ]]
 	(($(grep -c ': mapped$' <<<"$output") >= 4))
 	same 'mounts' "$before" "$(</proc/self/mountinfo)"
 	# An ordinary user needs the service.

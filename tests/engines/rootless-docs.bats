@@ -120,6 +120,6 @@ said()
 	fi
 	copy_file 'Rootless podman: images' storage.conf
 	[[ -z $again ]] || as_joe tar -C /home/joe/root --owner 0 --group 0 -c . | as_joe podman import - localhost/box:1
-	said 'Rootless podman: images' 'uid=1500(joe) gid=1500(joe) groups=1500(joe)'
-	same 'requests' 7 "$(grep -c ': mapped$' service.log)"
+	said 'Rootless podman: images' $'uid=1500(joe) gid=1500(joe) groups=1500(joe)\n0:0'
+	same 'requests' 8 "$(grep -c ': mapped$' service.log)"
 }

@@ -32,7 +32,7 @@ readme_line() { # BEGINNING
 install_as_readme() {
   local line
 
-  line=$(readme_line 'meson setup build && ') && eval "${line/meson setup build/meson setup build -Dtests=false}" &&
+  line=$(readme_line 'meson setup build -Dtests=false && ') && eval "$line" &&
     line=$(readme_line 'sudo meson install -C build') && eval "$line"
 }
 
@@ -79,7 +79,7 @@ own_prefix() {
   mkdir -p /tmp/home && cp -r /tmp/tree /tmp/home/tree && rm -rf /tmp/home/tree/build && chown -R 1000:1000 /tmp/home &&
     setpriv --reuid 1000 --regid 1000 --clear-groups env HOME=/tmp/home sh -euc '
     cd ~/tree
-    meson setup build --prefix ~/idmount -Dtests=false
+    meson setup build -Dtests=false --prefix ~/idmount
     ninja -C build
     meson install -C build
     ~/idmount/bin/idmount --version
