@@ -210,6 +210,13 @@ notes()
 }
 
 @test "what the service refuses, and what only the kernel can do" {
+	local file
+
+	# The machine may have an account 1600.
+	for file in passwd group; do
+		sed '/^[^:]*:[^:]*:1600:/d' $file >without
+		cat without >$file
+	done
 	mkdir -m 755 roots
 	fails 125 "idmount: run: roots: ask idmountd: the directory belongs to uid 0, which the caller's user namespace lacks
 hint: choose a directory of the caller's; the service's --any-directory allows others" \
