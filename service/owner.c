@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "lib/base/macros.h"
+#include "lib/base/subid-line.h"
 #include "lib/sys/syscall.h"
 #include "peer.h"
 
@@ -23,53 +24,33 @@
 
 /* ---- /etc/subuid ---- */
 
-struct line {
-	char *name;
-	uint64_t start, count;
+/* Space for a line, and its parts. */
+struct found_line {
+	char text[IDM_SUBID_LINE_MAX + 2];
+	struct idm_subid_line line;
 };
 
-static bool read_subid_number(char **text, char end, uint64_t *number)
-{
-	if (**text < '0' || **text > '9')
-		return false;
-	*number = strtoull(*text, text, 10);
-	return *(*text)++ == end;
-}
-
-/* "NAME:START:COUNT"; false: another text. */
-static bool parse_subuid_line(char *text, struct line *line)
-{
-	char *numbers = strchr(text, ':');
-
-	if (!numbers || numbers == text)
-		return false;
-	*numbers++ = '\0';
-	line->name = text;
-	return read_subid_number(&numbers, ':', &line->start) &&
-	       read_subid_number(&numbers, '\n', &line->count);
-}
-
-/* The next line that `accepts`. A longer line is not accepted. */
-static bool find_subuid_line(FILE *subuid, char *text, size_t size, struct line *line,
-			     bool (*accepts)(const struct line *line, const void *data),
+/* The next line that `accepts`. */
+static bool find_subuid_line(FILE *subuid, struct found_line *found,
+			     bool (*accepts)(const struct idm_subid_line *line, const void *data),
 			     const void *data)
 {
-	while (fgets(text, (int)size, subuid))
-		if (parse_subuid_line(text, line) && accepts(line, data))
+	while (idm_read_subid_line(subuid, found->text, &found->line))
+		if (accepts(&found->line, data))
 			return true;
 	return false;
 }
 
-static bool has_id(const struct line *line, const void *id)
+static bool has_id(const struct idm_subid_line *line, const void *id)
 {
 	const uint32_t wanted = *(const uint32_t *)id;
 
 	return wanted >= line->start && wanted - line->start < line->count;
 }
 
-static bool is_line_of(const struct line *line, const void *name)
+static bool is_line_of(const struct idm_subid_line *line, const void *owner)
 {
-	return strcmp(line->name, name) == 0;
+	return strcmp(line->owner, owner) == 0;
 }
 
 static bool find_user(FILE *passwd, const char *name, uint32_t *uid)
@@ -83,29 +64,31 @@ static bool find_user(FILE *passwd, const char *name, uint32_t *uid)
 	return p;
 }
 
-#define LINE_SIZE 256
+/* The format has uids, too. */
+static bool parse_owner_uid(const char *owner, uint32_t *uid)
+{
+	char *end;
+	unsigned long long number = strtoull(owner, &end, 10);
+
+	*uid = (uint32_t)number;
+	return !*end && number < UINT32_MAX;
+}
 
 uint32_t find_subordinate_owner(FILE *subuid, FILE *passwd, uint32_t id)
 {
-	char text[LINE_SIZE], again[LINE_SIZE], *name;
-	struct line line, first;
-	uint64_t number;
+	struct found_line found, first;
 	uint32_t uid;
 
 	if (!subuid)
 		return id;
 	rewind(subuid);
-	if (!find_subuid_line(subuid, text, sizeof(text), &line, has_id, &id))
+	if (!find_subuid_line(subuid, &found, has_id, &id))
 		return id;
-	name = line.name;
-	if (find_user(passwd, line.name, &uid))
+	if (find_user(passwd, found.line.owner, &uid) || parse_owner_uid(found.line.owner, &uid))
 		return uid;
-	number = strtoull(name, &name, 10); /* the format has uids, too */
-	if (!*name && number < UINT32_MAX)
-		return (uint32_t)number;
 	rewind(subuid);
-	if (find_subuid_line(subuid, again, sizeof(again), &first, is_line_of, line.name))
-		return (uint32_t)first.start;
+	if (find_subuid_line(subuid, &first, is_line_of, found.line.owner))
+		return (uint32_t)first.line.start;
 	return id;
 }
 
@@ -119,10 +102,9 @@ static void close_stream(FILE **file)
 
 static bool has_line_for(FILE *subuid, uint32_t id)
 {
-	char text[LINE_SIZE];
-	struct line line;
+	struct found_line found;
 
-	return find_subuid_line(subuid, text, sizeof(text), &line, has_id, &id);
+	return find_subuid_line(subuid, &found, has_id, &id);
 }
 
 /* Most clients connect as their user, whose ID is in no line. */

@@ -16,6 +16,7 @@
 #include "lib/base/array.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/base/subid-line.h"
 #include "nss.h"
 
 static const enum idm_error_step step_subid = IDM_STEP_LOOK_UP_SUBIDS;
@@ -79,22 +80,19 @@ static void append_taken(struct ranges *ranges, struct range range)
 		ranges->failed = true;
 }
 
-static bool begins_with_field(const char *line, const char *field)
-{
-	size_t length = strlen(field);
-
-	return length && strncmp(line, field, length) == 0 && line[length] == ':';
-}
-
-/* "OWNER:START:COUNT" */
-static void parse_subid(char *line, void *data)
+static void append_subid_range(char *text, void *data)
 {
 	struct ranges *taken = data;
-	bool own = begins_with_field(line, taken->owner) || begins_with_field(line, taken->uid);
-	unsigned long long start, count;
+	struct idm_subid_line line;
+	bool own;
 
-	if (sscanf(line, "%*[^:]:%10llu:%10llu", &start, &count) == 2 && start < IDM_ID_END)
-		append_taken(taken, (struct range){ start, start + count, own });
+	if (!idm_parse_subid_line(text, &line) || line.start >= IDM_ID_END)
+		return;
+	own = strcmp(line.owner, taken->owner) == 0 || strcmp(line.owner, taken->uid) == 0;
+	append_taken(taken,
+		     (struct range){ line.start,
+				     line.count < IDM_ID_END ? line.start + line.count : IDM_ID_END,
+				     own });
 }
 
 /* "NAME:PASSWORD:ID..." */
@@ -180,7 +178,7 @@ static void read_taken(unsigned int kind, const char *owner, struct ranges *take
 	*taken = (struct ranges){ .owner = owner };
 	if (idm_nss_find_user(owner, &ids) == 0)
 		snprintf(taken->uid, sizeof(taken->uid), "%u", ids.uid);
-	read_each_line(file_of(kind), parse_subid, taken);
+	read_each_line(file_of(kind), append_subid_range, taken);
 	read_each_line(kind == IDM_UID ? "/etc/passwd" : "/etc/group", parse_account, taken);
 }
 

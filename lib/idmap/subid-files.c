@@ -11,6 +11,7 @@
 #include "lib/base/cancel.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/base/subid-line.h"
 #include "lib/sys/fail-errno.h"
 #include "nss.h"
 #include "subid-diag.h"
@@ -25,28 +26,15 @@ struct subid_file {
 	char uid[12]; /* of the owner: either may stand there; empty: not known */
 };
 
-struct range {
-	unsigned long long start, count;
-};
-
-/* "OWNER:START:COUNT"; false: another owner's, or no such line, which others pass over too. */
-static bool parse_subid_range(const struct subid_file *f, char *line, struct range *range)
+static bool is_range_of(const struct subid_file *f, const struct idm_subid_line *line)
 {
-	char *numbers = strchr(line, ':'), end;
-
-	if (!numbers)
-		return false;
-	*numbers++ = '\0';
-	if (strcmp(line, f->owner) != 0 && !(*f->uid && strcmp(line, f->uid) == 0))
-		return false;
-	return strspn(numbers, "0123456789") && strchr(numbers, ':') && !strpbrk(numbers, " \t+-") &&
-	       sscanf(numbers, "%18llu:%18llu%c", &range->start, &range->count, &end) == 3 &&
-	       end == '\n';
+	return strcmp(line->owner, f->owner) == 0 || (*f->uid && strcmp(line->owner, f->uid) == 0);
 }
 
 /* Disk IDs from *disk on. */
-static int add_subid_range(struct idm_map *map, const struct subid_file *f, const struct range *range,
-			   unsigned long long *disk, struct idm_error *err)
+static int add_subid_range(struct idm_map *map, const struct subid_file *f,
+			   const struct idm_subid_line *range, unsigned long long *disk,
+			   struct idm_error *err)
 {
 	struct idm_entry e = { (uint32_t)*disk, (uint32_t)range->start, (uint32_t)range->count };
 
@@ -54,7 +42,8 @@ static int add_subid_range(struct idm_map *map, const struct subid_file *f, cons
 	    range->count > IDM_ID_END - *disk)
 		return idm_fail(err, -EINVAL, step_subid, f->owner,
 				"the range %llu:%llu in %s exceeds 4294967294, the last ID",
-				range->start, range->count, f->name);
+				(unsigned long long)range->start, (unsigned long long)range->count,
+				f->name);
 	*disk += range->count;
 	return idm_map_add(map, f->kind, &e, 1, err);
 }
@@ -63,15 +52,15 @@ static int add_subid_file(struct idm_map *map, const struct subid_file *f, struc
 {
 	FILE *file = fopen(f->name, "re");
 	unsigned long long disk = 0;
-	struct range range;
-	char line[256];
+	char text[IDM_SUBID_LINE_MAX + 2];
+	struct idm_subid_line line;
 	int r = 0;
 
 	if (!file && errno != ENOENT)
 		return idm_fail_errno(err, -errno, step_subid, f->name);
-	while (file && r == 0 && fgets(line, sizeof(line), file))
-		if (parse_subid_range(f, line, &range))
-			r = add_subid_range(map, f, &range, &disk, err);
+	while (file && r == 0 && idm_read_subid_line(file, text, &line))
+		if (is_range_of(f, &line))
+			r = add_subid_range(map, f, &line, &disk, err);
 	if (file)
 		fclose(file);
 	if (r < 0 || disk)

@@ -2,6 +2,7 @@
 /* Whose subordinate ID an ID is, by the text of /etc/subuid. */
 #include <stdio.h>
 
+#include "lib/base/macros.h"
 #include "service/owner.h"
 #include "tests/lib/test.h"
 
@@ -50,13 +51,51 @@ TEST(users_can_be_numbers_or_in_another_database)
 
 TEST(other_lines_are_passed_over)
 {
-	owned_by("joe\njoe:\njoe:200000\njoe:200000:\njoe:x:10\njoe:-1:10\njoe:200000:10x\n"
-		 ":200000:10\njoe: 200000:10\njoe:200000:10:\n\n",
+	owned_by("joe\njoe:\njoe:200000\njoe:200000:\njoe:x:10\njoe:200000:10x\n:200000:10\n"
+		 "joe::10\njoe:200000 :10\njoe:200000:10 \n+joe:200000:10\njoe:08:10\n\n",
 		 200000, 200000);
-	owned_by("joe:200000:99999999999999999999999\n", 4294967294U, 1500);
+	owned_by("joe:200000:99999999999999999999999\n", 200000, 200000);
 	owned_by("joe:4294967290:10\n", 4294967294U, 1500);
 	owned_by("joe:99999999999999999999999:10\n", 200000, 200000);
 	owned_by("4294967295:200000:10\n", 200001, 200000);
+}
+
+/* newuidmap(1) grants the IDs of each. */
+TEST(odd_lines_count)
+{
+	static const char *const texts[] = {
+		"ann:1:1\njoe:200000:10", "joe:0x30d40:10\n",	"joe:0606500:012\n", "joe:+200000:+10\n",
+		"joe: 200000:\t10\n",	   "joe:200000:10:\n", "joe:200000:10:x:y\n",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		owned_by(texts[i], 200000, 1500);
+		owned_by(texts[i], 200009, 1500);
+		owned_by(texts[i], 200010, 200010);
+	}
+}
+
+/* A line of this length, with a range at its end if `tail` is one. */
+static void owned_by_long(size_t length, const char *tail, uint32_t owner)
+{
+	char text[2048];
+
+	memset(text, '0', length);
+	memcpy(text, "joe:200000:10:", strlen("joe:200000:10:"));
+	memcpy(text + length - strlen(tail), tail, strlen(tail));
+	strcpy(text + length, "\nann:100000:1\n");
+	owned_by(text, 200000, owner);
+	owned_by(text, 100000, 100000);
+}
+
+/* The rest of a line is no line. */
+TEST(long_lines)
+{
+	owned_by_long(300, "", 1500);
+	owned_by_long(1023, "", 1500);
+	owned_by_long(1024, "", 200000);
+	owned_by_long(1024 + 13, "joe:200000:10", 200000);
+	owned_by_long(1025 + 13, "joe:200000:10", 200000);
 }
 
 TEST(a_file_can_be_missing)

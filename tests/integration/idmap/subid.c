@@ -85,6 +85,14 @@ TEST(neighbours_are_merged)
 	assert_ranges("alice", "0:100000:2000");
 }
 
+/* libsubid, and the reader of a static build. */
+TEST(odd_lines)
+{
+	enter("alice:0x186a0: +1000:more\nalice:0606500:012",
+	      "alice:+100000:1000:\n+alice:1:1\nalice:2:3 \n");
+	assert_ranges("alice", "u:0:100000:1000,u:1000:200000:10,g:0:100000:1000");
+}
+
 static void as_alice(void *unused)
 {
 	(void)unused;
@@ -162,6 +170,10 @@ TEST(the_range_of_the_hint_is_free)
 	assert_hint("alice", no_uids, "usermod --add-subuids 165547-231082 alice");
 	scratch_file("/etc/subuid", "x:400000:65536\nbob:100000:65536\n7:165537:100000\n");
 	assert_hint("alice", no_uids, "usermod --add-subuids 300001-365536 alice");
+	/* As newuidmap(1) reads it. */
+	scratch_file("/etc/subuid", "bob:0x186a0: 65536:more\nx:165536:10");
+	scratch_file("/etc/passwd", "alice:x:4001:4001::/:\n");
+	assert_hint("alice", no_uids, "usermod --add-subuids 165546-231081 alice");
 	/* The other kind has limits of its own. */
 	scratch_file("/etc/subuid", "alice:1:1\n");
 	assert_hint("alice", no_gids, "usermod --add-subgids 7005-7014 alice");

@@ -167,6 +167,18 @@ TEST_SINCE(5, 12, mounts_are_not_mapped, ids_of_a_line_are_one_user)
 	hold_all(hold_outside, service_start);
 }
 
+static void hold_by_odd_line(void *pipes)
+{
+	scratch_file(SCRATCH "/etc/subuid", "ann:100000:65536\njoe: 0x30d40:1000:");
+	hold_outside(pipes);
+}
+
+/* newuidmap(1) accepts it. */
+TEST_SINCE(5, 12, mounts_are_not_mapped, ids_of_an_odd_line_are_one_user)
+{
+	hold_all(hold_by_odd_line, service_start);
+}
+
 /* The kernel does not tell whose namespace it is. The line does. */
 TEST_SINCE(5, 12, mounts_are_not_mapped, ids_are_one_user_before_linux_6_5)
 {
