@@ -39,9 +39,11 @@
 #include "worker.h"
 
 #define SLOTS_OF_USER 128
-#define OVER_OF_USER 32	    /* further ones, and those that wait for a closer */
-#define PARKED_OF_USER 4096 /* these without a slot */
-#define ACCEPTED_AT_ONCE 32 /* before other work */
+#define OVER_OF_USER 32	     /* further ones, and those that wait for a closer */
+#define PARKED_OF_USER 4096  /* these without a slot */
+#define WAITING_OF_USER 32   /* that a user keeps while no slot is free */
+#define HURRY_OVER_OF_USER 2 /* as OVER_OF_USER, while no slot is free */
+#define ACCEPTED_AT_ONCE 32  /* before other work */
 #define WORKERS 64
 #define WORKERS_OF_USER 4
 #define CLOSERS 8
@@ -60,9 +62,9 @@ struct slot {
 	int pidfd;
 	pid_t child; /* the worker, or the child that closes the connection */
 	struct ucred client;
-	struct share *share; /* of the client's user */
-	bool quiet;	     /* the worker logs no refusal */
-	int64_t since;	     /* in this state, in milliseconds */
+	struct share *share;   /* of the client's user */
+	bool quiet[LOG_KINDS]; /* what the worker does not log */
+	int64_t since;	       /* in this state, in milliseconds */
 };
 
 struct server {
@@ -408,14 +410,59 @@ static bool accept_one(struct server *s)
 	return slot && errno == ECONNABORTED;
 }
 
+/* ---- room for another user ---- */
+
+static unsigned int count_waiting(const struct share *share)
+{
+	return share->in_state[SILENT] + share->in_state[READY];
+}
+
+/* The user with most connections that wait; NULL: none has more than it keeps. */
+static struct share *find_largest(struct server *s)
+{
+	struct share *shares = s->table.shares, *largest = NULL;
+
+	for (size_t i = 0; i < s->table.used; i++)
+		if (count_waiting(&shares[i]) > (largest ? count_waiting(largest) : WAITING_OF_USER))
+			largest = &shares[i];
+	return largest;
+}
+
+static struct slot *find_newest_waiting(struct server *s, const struct share *share)
+{
+	struct slot *newest = NULL;
+
+	for (size_t i = 0; i < s->used; i++) {
+		struct slot *slot = &s->slots[i];
+
+		if ((slot->state == SILENT || slot->state == READY) && slot->share == share &&
+		    (!newest || slot->since > newest->since))
+			newest = slot;
+	}
+	return newest;
+}
+
+/* A few users together could have all slots, and no request of another one would be accepted. */
+static void make_room(struct server *s)
+{
+	const struct share *largest = find_largest(s);
+
+	while (largest && count_waiting(largest) > WAITING_OF_USER)
+		refuse_slot(find_newest_waiting(s, largest), -EAGAIN,
+			    "too many connections of this user are open, and no other user can connect");
+}
+
 static bool is_accepting(struct server *s)
 {
-	return !s->stopping && get_milliseconds() >= s->paused_until && find_free_slot(s);
+	return !s->stopping && get_milliseconds() >= s->paused_until &&
+	       (find_free_slot(s) || find_largest(s));
 }
 
 /* A connection that its client has closed frees its slot at once, so that slots set no limit. */
 static void accept_some(struct server *s)
 {
+	if (!find_free_slot(s))
+		make_room(s);
 	for (int i = 0; i < ACCEPTED_AT_ONCE && is_accepting(s) && accept_one(s); i++)
 		;
 }
@@ -442,7 +489,8 @@ static void start_worker(struct server *s, struct slot *slot)
 	pid_t worker;
 	int pidfd;
 
-	slot->quiet = is_log_full(slot->share, get_milliseconds());
+	for (int kind = 0; kind < LOG_KINDS; kind++)
+		slot->quiet[kind] = is_log_full(slot->share, kind, get_milliseconds());
 	worker = start_child(s, slot, WATCHED);
 	if (worker == 0)
 		run_worker(s, slot);
@@ -484,11 +532,16 @@ static void start_workers(struct server *s)
 
 static void log_time_out(struct slot *slot)
 {
-	bool full = is_log_full(slot->share, get_milliseconds());
+	bool full = is_log_full(slot->share, LOG_REFUSED, get_milliseconds());
 
 	if (!full)
 		log_problem("uid %u, pid %d: timed out", slot->client.uid, (int)slot->client.pid);
-	count_refusal(slot->share, !full);
+	count_line(slot->share, LOG_REFUSED, !full);
+}
+
+static void count_worker_line(const struct slot *slot, enum log_kind kind)
+{
+	count_line(slot->share, kind, !slot->quiet[kind]);
 }
 
 static void reap_worker(struct slot *slot)
@@ -498,8 +551,8 @@ static void reap_worker(struct slot *slot)
 	waitpid(slot->child, &status, 0);
 	if (slot->state == KILLED && slot->fd >= 0)
 		log_time_out(slot);
-	else if (WIFEXITED(status) && WEXITSTATUS(status) == REFUSED)
-		count_refusal(slot->share, !slot->quiet);
+	else if (WIFEXITED(status) && slot->state == WORKING)
+		count_worker_line(slot, WEXITSTATUS(status) == MAPPED ? LOG_MAPPED : LOG_REFUSED);
 	if (slot->fd < 0)
 		release_worker_slot(slot);
 	else
@@ -519,9 +572,11 @@ static bool has_free_closer(const struct server *s, const struct share *share)
 }
 
 /* A process that stops would wait for what it has left. */
-static bool is_too_much(const struct server *s, const struct share *share)
+static bool is_too_much(struct server *s, const struct share *share)
 {
-	return s->stopping || share->in_state[OVER] >= OVER_OF_USER;
+	const struct slot *free_slot = find_free_slot(s);
+
+	return s->stopping || share->in_state[OVER] >= (free_slot ? OVER_OF_USER : HURRY_OVER_OF_USER);
 }
 
 static void close_connections(struct server *s)

@@ -4,9 +4,12 @@
 #include "lib/base/macros.h"
 #include "log.h"
 
-/* A user's refusals in the log, in this time. */
-#define LOG_REFUSALS 20
+/* A user's lines in the log, in this time. */
 #define LOG_MS 10000
+static const struct {
+	unsigned int most;
+	const char *word;
+} log_kinds[LOG_KINDS] = { [LOG_MAPPED] = { 100, "mapped" }, [LOG_REFUSED] = { 20, "refused" } };
 
 static bool is_owners(const struct share *share, const struct owner *owner)
 {
@@ -20,12 +23,14 @@ static bool is_log_time_over(const struct share *share, int64_t now)
 
 static void log_and_begin_anew(struct share *share, int64_t now)
 {
-	if (share->left_out)
-		log_problem("%s %llu: %u refused requests more are not in the log",
-			    share->owner.is_userns ? "user namespace" : "uid",
-			    (unsigned long long)share->owner.id, share->left_out);
-	share->refusals = 0;
-	share->left_out = 0;
+	for (int kind = 0; kind < LOG_KINDS; kind++) {
+		if (share->lines[kind].left_out)
+			log_problem("%s %llu: %u %s requests more are not in the log",
+				    share->owner.is_userns ? "user namespace" : "uid",
+				    (unsigned long long)share->owner.id, share->lines[kind].left_out,
+				    log_kinds[kind].word);
+		share->lines[kind] = (struct log_count){ 0 };
+	}
 	share->since = now;
 }
 
@@ -69,19 +74,24 @@ void move_in_share(struct share *share, enum state from, enum state to)
 	share->connections += (to != FREE) - (from != FREE);
 }
 
-bool is_log_full(struct share *share, int64_t now)
+bool is_log_full(struct share *share, enum log_kind kind, int64_t now)
 {
 	if (is_log_time_over(share, now))
 		log_and_begin_anew(share, now);
-	return share->refusals >= LOG_REFUSALS;
+	return share->lines[kind].logged >= log_kinds[kind].most;
 }
 
-void count_refusal(struct share *share, bool logged)
+void count_line(struct share *share, enum log_kind kind, bool logged)
 {
 	if (logged)
-		share->refusals++;
+		share->lines[kind].logged++;
 	else
-		share->left_out++;
+		share->lines[kind].left_out++;
+}
+
+static bool has_left_out(const struct share *share)
+{
+	return share->lines[LOG_MAPPED].left_out || share->lines[LOG_REFUSED].left_out;
 }
 
 int64_t log_left_out(struct share_table *table, int64_t now)
@@ -91,9 +101,9 @@ int64_t log_left_out(struct share_table *table, int64_t now)
 	for (size_t i = 0; i < table->used; i++) {
 		struct share *share = &table->shares[i];
 
-		if (share->left_out && is_log_time_over(share, now))
+		if (has_left_out(share) && is_log_time_over(share, now))
 			log_and_begin_anew(share, now);
-		if (share->left_out && (next < 0 || share->since + LOG_MS < next))
+		if (has_left_out(share) && (next < 0 || share->since + LOG_MS < next))
 			next = share->since + LOG_MS;
 	}
 	return next;

@@ -22,14 +22,20 @@ enum state {
 	STATES,
 };
 
+/* Lines of the log that are counted apart. */
+enum log_kind { LOG_MAPPED, LOG_REFUSED, LOG_KINDS };
+
+struct log_count {
+	unsigned int logged, left_out;
+};
+
 struct share {
 	struct owner owner;
 	unsigned int connections;      /* in any state but FREE */
 	unsigned int in_state[STATES]; /* how many of these are in which state */
 	int *parked;		       /* connections that left their slots; one is in state OVER then */
 	unsigned int n_parked;
-	unsigned int refusals; /* in the log, since then */
-	unsigned int left_out; /* of the log */
+	struct log_count lines[LOG_KINDS]; /* since then */
 	int64_t since;
 };
 
@@ -45,13 +51,13 @@ struct share *get_share(struct share_table *table, const struct owner *owner, in
 /* Counts one of its connections in another state. */
 void move_in_share(struct share *share, enum state from, enum state to);
 
-/* Whether the user's part of the log is full. A client can be refused as often as it asks. */
-bool is_log_full(struct share *share, int64_t now);
+/* Whether the user's part of the log is full. A client can ask as often as it likes. */
+bool is_log_full(struct share *share, enum log_kind kind, int64_t now);
 
-/* Counts a refusal that was logged, or was left out. */
-void count_refusal(struct share *share, bool logged);
+/* Counts a line that was logged, or was left out. */
+void count_line(struct share *share, enum log_kind kind, bool logged);
 
-/* Logs how many refusals were left out, for each user whose time is over. Returns the next such time, or
+/* Logs how many lines were left out, for each user whose time is over. Returns the next such time, or
  * -1. */
 int64_t log_left_out(struct share_table *table, int64_t now);
 

@@ -189,7 +189,8 @@ static int carry_out(struct exchange *x)
  * The process exits after this, which releases everything. That can take as long as a file of the
  * client's cannot be closed. The client sees the end of the connection before.
  */
-int serve_client(int connection, const struct ucred *client, bool any_directory, bool quiet)
+int serve_client(int connection, const struct ucred *client, bool any_directory,
+		 const bool quiet[LOG_KINDS])
 {
 	static _Alignas(4096) struct exchange x; /* most of it in one page */
 	int r;
@@ -206,7 +207,7 @@ int serve_client(int connection, const struct ucred *client, bool any_directory,
 	if (r == 0)
 		x.reply = (struct idm_service_reply){ .version = IDM_SERVICE_VERSION,
 						      .state = IDM_SERVICE_DONE };
-	if (r == 0 || !quiet)
+	if (!quiet[r == 0 ? LOG_MAPPED : LOG_REFUSED])
 		log_request(&x.peer.connected, &x.tree, x.map, &x.reply);
 	send_reply(connection, &x.reply);
 	shutdown(connection, SHUT_RDWR);

@@ -6,10 +6,13 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
+#include "share.h"
+
 /*
  * Serves the client at the other end of a connection. It waits as long as that does. `client` is what
- * SO_PEERCRED returned. `quiet`: it logs no refusal. Returns 0, or the -errno of a refusal.
+ * SO_PEERCRED returned. `quiet`: what it does not log. Returns 0, or the -errno of a refusal.
  */
-int serve_client(int connection, const struct ucred *client, bool any_directory, bool quiet);
+int serve_client(int connection, const struct ucred *client, bool any_directory,
+		 const bool quiet[LOG_KINDS]);
 
 #endif

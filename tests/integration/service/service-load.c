@@ -49,6 +49,17 @@ static void assert_other_user_is_served(void)
 	assert_null(strstr(log, "timed out"));
 }
 
+static unsigned int count_lines_with(const char *text, const char *words)
+{
+	unsigned int n = 0;
+
+	while ((text = strstr(text, words))) {
+		n++;
+		text += strlen(words);
+	}
+	return n;
+}
+
 /* ---- one user with many IDs ---- */
 
 #define IDS 20
@@ -201,10 +212,81 @@ TEST_SINCE(6, 5, the_kernel_does_not_tell, ids_of_a_namespace_without_a_line_are
 	hold_all(hold_without_line, service_start);
 }
 
+/* ---- users who act together ---- */
+
+#define TOGETHER 4
+#define REQUESTS_TOGETHER 130 /* more than the service accepts of one */
+
+/* Requests without proofs, in a directory of the user. All connections stay open. */
+struct together {
+	int ready[2], go[2];
+	pid_t pids[TOGETHER];
+};
+
+static void hold_as_one_of(const struct together *t, uint32_t uid)
+{
+	AUTO_CLOSE int tree = -1, userns = -1;
+	char path[64], ids[32], map[32], byte;
+	struct identity who = user_with(uid, ids);
+
+	make_directory_of(uid, path);
+	become_client(&who);
+	snprintf(map, sizeof(map), "%u:0", uid);
+	tree = clone_tree(path);
+	userns = userns_of(map);
+	for (int i = 0; i < REQUESTS_TOGETHER; i++)
+		send_request(connect_service(), IDM_SERVICE_MAP, (int[]){ tree, userns }, 2);
+	must(write(t->ready[1], "", 1));
+	must(read(t->go[0], &byte, 1));
+	_exit(0);
+}
+
+static void begin_together(struct together *t)
+{
+	char byte;
+
+	must(pipe2(t->ready, O_CLOEXEC));
+	must(pipe2(t->go, O_CLOEXEC));
+	for (uint32_t i = 0; i < TOGETHER; i++) {
+		t->pids[i] = (pid_t)must(fork());
+		if (t->pids[i] == 0)
+			hold_as_one_of(t, 30000 + i);
+	}
+	for (uint32_t i = 0; i < TOGETHER; i++)
+		must(read(t->ready[0], &byte, 1));
+}
+
+static void end_together(struct together *t)
+{
+	for (uint32_t i = 0; i < TOGETHER; i++)
+		must(write(t->go[1], "", 1));
+	for (uint32_t i = 0; i < TOGETHER; i++)
+		await_child(t->pids[i]);
+	for (int i = 0; i < 2; i++) {
+		close(t->ready[i]);
+		close(t->go[i]);
+	}
+}
+
+/* They have all 512 connections. */
+TEST_SINCE(5, 12, mounts_are_not_mapped, four_users_stop_no_other_one)
+{
+	struct together t;
+	struct service service;
+
+	enter_with_data();
+	service = service_start(NULL);
+	begin_together(&t);
+	assert_other_user_is_served();
+	end_together(&t);
+	service_stop(&service);
+}
+
 /* ---- many users at once ---- */
 
 #define USERS (test_is_long() ? 100U : test_is_slow() ? 4U : 20U)
 #define REQUESTS_OF_USER (test_is_long() ? 100 : 25)
+#define OPEN_OF_USER 32 /* more can be refused while no connection is free */
 #define FIRST_USER 30000U
 
 struct crowd {
@@ -257,7 +339,8 @@ static void ask_at_once(void *data)
 	userns = userns_of(map);
 	must(read(crowd->go, &byte, 1));
 	while (over < REQUESTS_OF_USER) {
-		while (begun < REQUESTS_OF_USER && begin_request(crowd, userns, &connections[begun]))
+		while (begun < REQUESTS_OF_USER && begun - over < OPEN_OF_USER &&
+		       begin_request(crowd, userns, &connections[begun]))
 			begun++;
 		must(poll(connections, (nfds_t)begun, begun < REQUESTS_OF_USER ? 10 : -1));
 		for (int i = 0; i < begun; i++)
@@ -410,6 +493,7 @@ TEST_SINCE(5, 12, mounts_are_not_mapped, files_are_not_read_for_a_closed_connect
 
 /* ---- the log ---- */
 
+#define MAPPED 300
 #define REFUSALS 100
 
 static void be_refused(void *unused)
@@ -419,35 +503,52 @@ static void be_refused(void *unused)
 		assert_refused(ask_for(DATA, "u:0:0,g:1500:0"), -EPERM, "disk uid 0");
 }
 
-static unsigned int count_lines_with(const char *text, const char *words)
+/* What the lines about left out ones say together. */
+static unsigned int sum_left_out(const char *log, const char *kind)
 {
-	unsigned int n = 0;
+	unsigned int sum = 0;
 
-	while ((text = strstr(text, words))) {
-		n++;
-		text += strlen(words);
+	for (const char *line = log; (line = strstr(line, "uid 1500: ")); line++) {
+		char *rest;
+		unsigned int n = (unsigned int)strtoul(line + strlen("uid 1500: "), &rest, 10);
+
+		if (strncmp(rest, kind, strlen(kind)) == 0)
+			sum += n;
 	}
-	return n;
+	return sum;
 }
 
-TEST_SINCE(5, 12, mounts_are_not_mapped, refusals_do_not_flood_the_log)
+static void be_mapped_often(void *unused)
+{
+	AUTO_CLOSE int userns = userns_of("1500:0");
+
+	(void)unused;
+	for (int i = 0; i < MAPPED; i++) {
+		AUTO_CLOSE int tree = clone_tree(DATA);
+
+		assert_mapped(ask(tree, userns));
+	}
+	be_refused(NULL);
+}
+
+TEST_SINCE(5, 12, mounts_are_not_mapped, requests_do_not_flood_the_log)
 {
 	AUTO_FREE char *log = NULL;
-	unsigned int logged, left_out = 0;
+	unsigned int mapped, refused;
 	struct service service;
-	const char *line;
 
 	enter_with_data();
 	service = service_start(NULL);
-	as_client(ORDINARY, be_refused, NULL);
+	as_client(ORDINARY, be_mapped_often, NULL);
 	assert_other_user_is_served();
 	service_stop(&service);
 	log = service_log();
-	logged = count_lines_with(log, ": refused: disk uid 0");
-	assert_true(logged < REFUSALS / 2);
-	for (line = log; (line = strstr(line, "uid 1500: ")); line++)
-		left_out += (unsigned int)strtoul(line + strlen("uid 1500: "), NULL, 10);
-	assert_int_equal(logged + left_out, REFUSALS);
+	refused = count_lines_with(log, ": refused: disk uid 0");
+	assert_true(refused > 0 && refused < REFUSALS / 2);
+	assert_int_equal(refused + sum_left_out(log, " refused requests more"), REFUSALS);
+	mapped = count_lines_with(log, "uid 1500, pid ") - refused;
+	assert_true(mapped < MAPPED);
+	assert_int_equal(mapped + sum_left_out(log, " mapped requests more"), MAPPED);
 }
 
 #define ODD_NAME "a\nidmountd: b\033[2J" /* also of a process, which has 15 bytes */

@@ -409,8 +409,7 @@ static int namespace_of_lines(const unsigned int lines[2])
 static void ask_with_lines(void *unused)
 {
 	static const unsigned int too_long[][2] = { { 33, 1 }, { 1, 33 }, { 33, 33 } };
-	AUTO_CLOSE int tree = clone_tree(DATA),
-		       longest = namespace_of_lines((unsigned int[]){ 32, 32 });
+	AUTO_CLOSE int tree = clone_tree(DATA), longest = namespace_of_lines((unsigned int[]){ 32, 32 });
 
 	(void)unused;
 	for (size_t i = 0; i < ARRAY_SIZE(too_long); i++) {
