@@ -77,34 +77,85 @@ static int fill_address(const char *path, struct sockaddr_un *address)
 	return 0;
 }
 
-static int make_socket_directory(const char *path)
+/* The last component. */
+static const char *find_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
-	char parent[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 
-	if (!slash || slash == path)
-		return 0;
-	snprintf(parent, sizeof(parent), "%.*s", (int)(slash - path), path);
-	if (mkdir(parent, 0755) < 0 && errno != EEXIST)
-		return fail_listen(parent, strerror(errno));
+	return slash ? slash + 1 : path;
+}
+
+/* ---- its directory ---- */
+
+/* Else a user could exchange it, and answer the clients, or let the service unlink another file. */
+static bool is_roots_alone(const struct stat *st)
+{
+	return st->st_uid == 0 && (!(st->st_mode & (S_IWGRP | S_IWOTH)) || st->st_mode & S_ISVTX);
+}
+
+static bool is_same_directory(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* With all directories above it. */
+static int check_directories(int directory, const char *path)
+{
+	AUTO_CLOSE int at = openat(directory, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct stat st = { 0 }, below;
+
+	do {
+		int up = openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		below = st;
+		if (up < 0 || fstat(at, &st) < 0) {
+			idm_close_fd(&up);
+			return fail_listen(path, strerror(errno));
+		}
+		idm_close_fd(&at);
+		at = up;
+		if (!is_roots_alone(&st))
+			return fail_listen(path, "expected directories of root that no other user can "
+						 "write, without the sticky bit");
+	} while (!is_same_directory(&st, &below));
 	return 0;
 }
 
+/* The directory that holds the last component of the path. It is created if it is missing. */
+static int open_socket_directory(const char *path)
+{
+	char parent[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+	AUTO_CLOSE int fd = -1;
+
+	snprintf(parent, sizeof(parent), "%.*s", (int)(find_name(path) - path), path);
+	if (!*parent)
+		strcpy(parent, ".");
+	if (mkdir(parent, 0755) < 0 && errno != EEXIST)
+		return fail_listen(parent, strerror(errno));
+	fd = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return fail_listen(parent, strerror(errno));
+	return check_directories(fd, parent) < 0 ? -1 : idm_steal_fd(&fd);
+}
+
+/* ---- its file ---- */
+
 /* The kernel refuses a connection to a socket file that no process listens on any more. */
-static int remove_left_over(const struct sockaddr_un *address)
+static int remove_left_over(int directory, const struct sockaddr_un *address)
 {
 	AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	const char *path = address->sun_path, *name = find_name(path);
 	struct stat st;
 
-	if (lstat(address->sun_path, &st) < 0)
-		return errno == ENOENT ? 0 : fail_listen(address->sun_path, strerror(errno));
+	if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : fail_listen(path, strerror(errno));
 	if (!S_ISSOCK(st.st_mode))
-		return fail_listen(address->sun_path, "it exists, and is not a socket");
+		return fail_listen(path, "it exists, and is not a socket");
 	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
 	    errno != ECONNREFUSED)
-		return fail_listen(address->sun_path, "another process listens there");
-	if (unlink(address->sun_path) < 0)
-		return fail_listen(address->sun_path, strerror(errno));
+		return fail_listen(path, "another process listens there");
+	if (unlinkat(directory, name, 0) < 0)
+		return fail_listen(path, strerror(errno));
 	return 0;
 }
 
@@ -118,15 +169,41 @@ static int bind_for_all(int fd, const struct sockaddr_un *address)
 	return r;
 }
 
-int listen_at(const char *path)
+static int bind_in(int directory, int fd, const struct sockaddr_un *address, struct socket_file *file)
 {
-	AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct stat st;
+
+	if (remove_left_over(directory, address) < 0)
+		return -1;
+	if (fd < 0 || bind_for_all(fd, address) < 0 ||
+	    fstatat(directory, find_name(address->sun_path), &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return fail_listen(address->sun_path, strerror(errno));
+	*file = (struct socket_file){ .directory = directory, .device = st.st_dev, .inode = st.st_ino };
+	strcpy(file->name, find_name(address->sun_path));
+	return 0;
+}
+
+int listen_at(const char *path, struct socket_file *file)
+{
+	AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), directory = -1;
 	struct sockaddr_un address;
 
-	if (fill_address(path, &address) < 0 || make_socket_directory(path) < 0 ||
-	    remove_left_over(&address) < 0)
+	if (fill_address(path, &address) < 0)
 		return -1;
-	if (fd < 0 || bind_for_all(fd, &address) < 0 || prepare_socket(fd) < 0 || listen(fd, QUEUE) < 0)
+	directory = open_socket_directory(path);
+	if (directory < 0 || bind_in(directory, fd, &address, file) < 0)
+		return -1;
+	idm_steal_fd(&directory);
+	if (prepare_socket(fd) < 0 || listen(fd, QUEUE) < 0)
 		return fail_listen(path, strerror(errno));
 	return idm_steal_fd(&fd);
+}
+
+void unlink_socket_file(const struct socket_file *file)
+{
+	struct stat st;
+
+	if (*file->name && fstatat(file->directory, file->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    st.st_dev == file->device && st.st_ino == file->inode)
+		unlinkat(file->directory, file->name, 0);
 }

@@ -134,16 +134,17 @@ static void block_signals(void)
 	signal(SIGCHLD, SIG_DFL); /* an ignored one would reap the workers */
 }
 
-static int open_listener(const struct service_options *options)
+static int open_listener(const struct service_options *options, struct socket_file *file)
 {
 	if (!options->path && has_passed_socket())
 		return take_passed_socket();
-	return listen_at(options->path ? options->path : IDM_SERVICE_SOCKET);
+	return listen_at(options->path ? options->path : IDM_SERVICE_SOCKET, file);
 }
 
 int main(int argc, char **argv)
 {
 	struct service_options options = { 0 };
+	struct socket_file file = { 0 };
 	int status, listener;
 
 	if (idm_open_standard_fds() < 3) /* else a handed file would be standard error */
@@ -154,11 +155,10 @@ int main(int argc, char **argv)
 	if (check_privilege() != 0 || prepare() != 0)
 		return 1;
 	block_signals();
-	listener = open_listener(&options);
+	listener = open_listener(&options, &file);
 	if (listener < 0)
 		return 1;
 	status = serve(listener, options.any_directory);
-	if (options.path || !has_passed_socket())
-		unlink(options.path ? options.path : IDM_SERVICE_SOCKET);
+	unlink_socket_file(&file);
 	return status;
 }
