@@ -130,10 +130,12 @@ static int find_outermost(int userns)
 		userns = parent;
 		parent = idm_sys_ioctl(userns, IDM_NS_GET_PARENT, NULL);
 	}
-	idm_close_fd(&parent);
-	if (parent < 0)
+	if (parent < 0) {
 		close(userns);
-	return parent < 0 ? parent : userns;
+		return parent;
+	}
+	close(parent);
+	return userns;
 }
 
 /* Closes the descriptor. It is not of the initial user namespace. */

@@ -33,11 +33,16 @@
 #define IDM_ASAN 0
 #endif
 
-/* Closes at the end of the scope. A system call wrapper that failed leaves -errno here: below 0. */
+/*
+ * Closes at the end of the scope. A system call wrapper that failed leaves -errno here: below 0. The
+ * number of a closed descriptor does not stay, since another thread's next one has it.
+ */
 static inline void idm_close_fd(int *fd)
 {
-	if (*fd >= 0)
-		close(*fd);
+	if (*fd < 0)
+		return;
+	close(*fd);
+	*fd = -1;
 }
 
 static inline void idm_free_ptr(void *p)

@@ -127,7 +127,6 @@ void idm_journal_unlock(int *fd)
 		return;
 	idm_sys_flock(*fd, LOCK_UN);
 	idm_close_fd(fd);
-	*fd = -1;
 }
 
 static int write_head(struct idm_journal_writer *rec, struct idm_error *err)

@@ -109,7 +109,6 @@ static int release_and_pass(const struct idm_mount_info *mount, void *data)
 	struct one *one = data;
 
 	idm_close_fd(&one->fd);
-	one->fd = -1;
 	one->found = true;
 	return one->each(mount, one->data);
 }

@@ -95,7 +95,6 @@ static int list_from_inside(struct idm_statmount_reader *r, const uint64_t *ids,
 		return k;
 	if (is_listed(root, ids, n)) {
 		idm_close_fd(&fd);
-		fd = -1;
 		return list_ids(r, ids, n);
 	}
 	return idm_mountinfo_list(r->l, r->ns, fd);

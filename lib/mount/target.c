@@ -91,12 +91,11 @@ struct creation {
 
 static int create_file(const struct creation *c)
 {
-	int fd;
+	AUTO_CLOSE int fd = -1;
 
 	if (c->directory)
 		return idm_sys_mkdirat(c->parent, c->name, 0755);
 	fd = idm_sys_openat(c->parent, c->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
-	idm_close_fd(&fd);
 	return fd < 0 ? fd : 0;
 }
 
@@ -345,5 +344,4 @@ void idm_target_close(struct idm_target *target)
 		free(m);
 	}
 	idm_close_fd(&target->fd);
-	target->fd = -1;
 }

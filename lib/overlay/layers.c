@@ -406,7 +406,6 @@ static void close_layers(struct idm_layers *layers)
 {
 	for (size_t i = 0; i < layers->n; i++) {
 		idm_close_fd(&layers->v[i].fd);
-		layers->v[i].fd = -1;
 		layers->v[i].by_path = false;
 	}
 	for (size_t i = 0; i < layers->n_clones; i++)

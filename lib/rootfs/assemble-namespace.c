@@ -108,7 +108,6 @@ static void free_trees(struct idm_assembly *a, size_t from, size_t to)
 {
 	for (size_t i = from; i < to; i++) {
 		idm_close_fd(&a->mounts[i]);
-		a->mounts[i] = -1;
 	}
 }
 

@@ -39,7 +39,6 @@ static int place_at_target(int root, const struct idm_plan_entry *step, int tree
 	r = idm_sys_move_mount_fd(tree, target->fd, 0);
 	/* The descriptor would hold a mount that is covered now. */
 	idm_close_fd(&target->fd);
-	target->fd = -1;
 	return r < 0 ? idm_diagnose_not_placed(r, step, err) : 0;
 }
 
@@ -62,7 +61,6 @@ static void free_tree(struct idm_assembly *a, size_t i)
 	if (a->plan->entries[i].propagation)
 		return;
 	idm_close_fd(&a->mounts[i]);
-	a->mounts[i] = -1;
 }
 
 static int assemble_detached(struct idm_assembly *a, bool mkdir, struct idm_error *err)
@@ -349,7 +347,6 @@ void idm_assembly_close(struct idm_assembly *a)
 	free(a->targets);
 	free(a->mounts);
 	idm_close_fd(&a->tree);
-	a->tree = -1;
 	idm_subprocess_end(&a->assembler);
 }
 

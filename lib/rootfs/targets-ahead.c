@@ -65,7 +65,6 @@ static bool create_target(struct idm_assembly *a, size_t i, bool mkdir)
 		return false;
 	r = idm_open_entry_target(a->mounts[0], step, a->mounts[i], true, target, NULL);
 	idm_close_fd(&target->fd);
-	target->fd = -1;
 	return r == 0;
 }
 

@@ -122,5 +122,4 @@ void idm_subprocess_close_parts(struct idm_own_mount_ns *own)
 {
 	idm_close_fd(&own->directory);
 	idm_close_fd(&own->self);
-	own->directory = own->self = -1;
 }

@@ -101,6 +101,22 @@ TEST(in_a_root_that_is_no_mount)
 	close(staging);
 }
 
+/* A chroot often has an empty /sys. Nothing of it is in the namespace then. */
+TEST(a_path_that_is_no_sysfs_is_left_out)
+{
+	struct snapshot *before;
+
+	scratch_enter();
+	do_mount("other", "/sys", "tmpfs", 0, NULL);
+	before = snapshot_take(SNAPSHOT_ALL);
+	for (int i = 0; i < 3; i++) {
+		AUTO_FD int staging = open_staging();
+
+		in_child(see_small_table, &staging);
+	}
+	snapshot_assert_same(before);
+}
+
 /* ---- what is made there ---- */
 
 static int apply_plan(const struct idm_plan *plan, int staging, unsigned int flags,
