@@ -1072,16 +1072,17 @@ int idm_umount_fd(int mount_fd, unsigned int flags, struct idm_error *err);
 
 /*
  * Opens a staging namespace: a mount namespace that holds a small tmpfs and copies of /proc and /sys, and
- * no other mount of the caller's. A child's new mount namespace is a copy of the caller's, unless
- * `staging_fd` of its options names a staging namespace. The same holds for overlays and plans before
- * Linux 6.15. So a long-lived program copies its mount table once, and not at each call.
+ * no other mount of the caller's. Also after chroot(2) these are the ones at the root of the mount
+ * namespace. A child's new mount namespace is a copy of the caller's, unless `staging_fd` of its options
+ * names a staging namespace. The same holds for overlays and plans before Linux 6.15. So a long-lived
+ * program copies its mount table once, and not at each call.
  *
  * @flags: 0
  * @err: may be NULL
  *
  * Returns: a descriptor, which the caller closes
  * Errors:
- *   -EINVAL: a flag, or the caller's root directory is the initial ramfs
+ *   -EINVAL: a flag, or the root of the caller's mount namespace is the initial ramfs
  *   -EBUSY: the thread has unshared a PID namespace that has no init yet
  *   -ESRCH: the library's child was killed
  *   -ENOSPC: fs.mount-max, or the limit of mount namespaces
@@ -1089,8 +1090,8 @@ int idm_umount_fd(int mount_fd, unsigned int flags, struct idm_error *err);
  *   -EPERM: /proc does not show the caller, and the caller may not make a private one
  *   -EMFILE, -ENFILE, -ENOMEM: out of descriptors or memory
  *   -ENOSYS: a seccomp filter refuses a system call
- * Requires: CAP_SYS_ADMIN in the user namespace that owns the mount namespace; Linux 5.6, without a usable
- *   /proc 5.8
+ * Requires: CAP_SYS_ADMIN in the user namespace that owns the mount namespace; CAP_SYS_CHROOT; Linux 5.6,
+ *   without a usable /proc 5.8
  * Thread safety: safe
  */
 IDM_MUST_USE

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * A child copies the mount namespace once. It puts an empty tmpfs over the root, pivots to that and
- * detaches everything else. So the namespace keeps no other filesystem busy.
+ * detaches everything else. So the namespace keeps no other filesystem busy. The root is that of the
+ * mount namespace. A caller after chroot(2) has another one, around which everything would stay.
  *
  * Copies of /proc and /sys stay in it. In a user namespace the kernel permits a new procfs or sysfs only
  * where another one is fully visible (mount_too_revealing). The copies have the mounts below, so the
@@ -38,7 +39,7 @@ struct view {
 struct founding {
 	int tmpfs;
 	struct view views[2];
-	bool pivoting; /* it got as far as that, and no further */
+	bool joining, pivoting; /* it got as far as that, and no further */
 	struct idm_own_mount_ns own;
 };
 
@@ -102,16 +103,31 @@ static int pivot_to_tmpfs(struct founding *f)
 	return idm_sys_umount(".", MNT_DETACH);
 }
 
+/* The kernel sets the root directory of a process that joins, also of one that is there already. */
+static int enter_own_copy(struct founding *f)
+{
+	int r = idm_sys_unshare(CLONE_NEWNS);
+
+	if (r == 0)
+		r = idm_subprocess_open_mount_ns(&f->own);
+	if (r < 0)
+		return r;
+	f->joining = true;
+	r = idm_sys_setns(f->own.fd, CLONE_NEWNS);
+	if (r < 0)
+		return r;
+	f->joining = false;
+	return idm_sys_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+}
+
 static int found_staging(void *data)
 {
 	struct founding *f = data;
-	int r = idm_subprocess_new_mount_ns();
+	int r = enter_own_copy(f);
 
 	if (r == 0)
 		r = cover_root(f);
-	if (r == 0)
-		r = pivot_to_tmpfs(f);
-	return r < 0 ? r : idm_subprocess_open_mount_ns(&f->own);
+	return r < 0 ? r : pivot_to_tmpfs(f);
 }
 
 int idm_staging_enter(int staging_fd, enum idm_error_step *step)
@@ -185,8 +201,9 @@ static int diagnose_not_founded(int code, const struct founding *f, struct idm_e
 {
 	if (code == -EINVAL && f->pivoting)
 		return idm_fail(err, code, step_staging, NULL,
-				"the root directory is the initial ramfs, which pivot_root(2) refuses");
-	return idm_diagnose_staging(code, step_staging, err);
+				"the root of the mount namespace is the initial ramfs, which pivot_root(2) "
+				"refuses");
+	return idm_diagnose_staging(code, f->joining ? IDM_STEP_JOIN_STAGING : step_staging, err);
 }
 
 static int diagnose_no_tmpfs(int code, struct idm_error *err)

@@ -1071,16 +1071,17 @@ int idm_umount_fd(int mount_fd, unsigned int flags, struct idm_error *err);
 
 /*
  * Opens a staging namespace: a mount namespace that holds a small tmpfs and copies of /proc and /sys, and
- * no other mount of the caller's. A child's new mount namespace is a copy of the caller's, unless
- * `staging_fd` of its options names a staging namespace. The same holds for overlays and plans before
- * Linux 6.15. So a long-lived program copies its mount table once, and not at each call.
+ * no other mount of the caller's. Also after chroot(2) these are the ones at the root of the mount
+ * namespace. A child's new mount namespace is a copy of the caller's, unless `staging_fd` of its options
+ * names a staging namespace. The same holds for overlays and plans before Linux 6.15. So a long-lived
+ * program copies its mount table once, and not at each call.
  *
  * @flags: 0
  * @err: may be NULL
  *
  * Returns: a descriptor, which the caller closes
  * Errors:
- *   -EINVAL: a flag, or the caller's root directory is the initial ramfs
+ *   -EINVAL: a flag, or the root of the caller's mount namespace is the initial ramfs
  *   -EBUSY: the thread has unshared a PID namespace that has no init yet
  *   -ESRCH: the library's child was killed
  *   -ENOSPC: fs.mount-max, or the limit of mount namespaces
@@ -1088,8 +1089,8 @@ int idm_umount_fd(int mount_fd, unsigned int flags, struct idm_error *err);
  *   -EPERM: /proc does not show the caller, and the caller may not make a private one
  *   -EMFILE, -ENFILE, -ENOMEM: out of descriptors or memory
  *   -ENOSYS: a seccomp filter refuses a system call
- * Requires: CAP_SYS_ADMIN in the user namespace that owns the mount namespace; Linux 5.6, without a usable
- *   /proc 5.8
+ * Requires: CAP_SYS_ADMIN in the user namespace that owns the mount namespace; CAP_SYS_CHROOT; Linux 5.6,
+ *   without a usable /proc 5.8
  * Thread safety: safe
  */
 IDM_MUST_USE
@@ -1364,8 +1365,8 @@ struct idm_plan_read_options {
 	enum idm_plan_format format;
 	int dirfd; /* what relative paths begin at: the directory of the bundle; AT_FDCWD */
 	/*
-	 * A map for mounts to which the text assigns none; NULL: none. containerd: for every bind, overlay, ext4,
-	 * xfs and erofs. OCI: for the root filesystem, and for mounts with idmap or ridmap if there is no
+	 * A map for mounts to which the text assigns none; NULL: none. containerd: for every bind, overlay and
+	 * filesystem on a device. OCI: for the root filesystem, and for mounts with idmap or ridmap if there is no
 	 * linux.uidMappings.
 	 */
 	const struct idm_map *map;

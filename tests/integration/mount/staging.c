@@ -3,9 +3,11 @@
  * A staging namespace holds nothing of the caller's but /proc and /sys, and serves overlays and plans as
  * a copy of its own.
  */
+#include <linux/capability.h>
 #include <sched.h>
 #include <sys/inotify.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "tests/integration/rootfs/plans.h"
@@ -99,6 +101,33 @@ TEST(in_a_root_that_is_no_mount)
 	staging = open_staging();
 	in_child(see_small_table, &staging);
 	close(staging);
+}
+
+/* Only what is below the root of the mount namespace is gone with it. */
+static void open_in_a_root_that_is_a_mount(unsigned long propagation)
+{
+	int staging;
+
+	scratch_enter();
+	scratch_dir(SCRATCH "/root");
+	do_mount("/", SCRATCH "/root", NULL, MS_BIND | MS_REC, NULL);
+	do_mount(NULL, SCRATCH "/root", NULL, MS_PRIVATE | MS_REC, NULL);
+	do_mount(NULL, SCRATCH, NULL, propagation, NULL);
+	must(chroot(SCRATCH "/root"));
+	must(chdir("/"));
+	staging = open_staging();
+	in_child(see_small_table, &staging);
+	close(staging);
+}
+
+TEST(in_a_root_that_is_a_mount_on_a_private_one)
+{
+	open_in_a_root_that_is_a_mount(MS_PRIVATE);
+}
+
+TEST(in_a_root_that_is_a_mount_on_a_shared_one)
+{
+	open_in_a_root_that_is_a_mount(MS_SHARED);
 }
 
 /* A chroot often has an empty /sys. Nothing of it is in the namespace then. */
@@ -289,6 +318,26 @@ TEST(a_child_that_would_be_an_init_is_explained)
 	enter_image();
 	scratch_dir(ROOT "/var");
 	in_child(before_the_init_of_a_pid_namespace, NULL);
+}
+
+static void open_without_sys_chroot(void *unused)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+	struct idm_error err;
+
+	(void)unused;
+	must(syscall(SYS_capget, &header, data));
+	data[0].effective &= ~(1U << CAP_SYS_CHROOT);
+	must(syscall(SYS_capset, &header, data));
+	assert_error(idm_staging_open(0, &err), -EPERM, &err, "", "join staging namespace",
+		     "CAP_SYS_CHROOT");
+}
+
+TEST(it_requires_what_joining_it_does)
+{
+	scratch_enter();
+	in_child(open_without_sys_chroot, NULL);
 }
 
 TEST(without_privilege_there_is_none)
