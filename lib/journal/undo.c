@@ -17,6 +17,7 @@
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/list/internal.h"
+#include "lib/mount/mount-nodes.h"
 #include "lib/mount/umount-fd.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/syscall.h"
@@ -35,19 +36,11 @@ static const enum idm_error_step step_undo = IDM_STEP_UNDO;
 /* A thing that appeared up to so long after its announcement counts as the one that was created then. */
 #define MOST_NANOSECONDS 10000000000ULL
 
-/* A mount that exists now. */
-struct node {
-	uint64_t id, parent;
-	char *target;
-	bool marked;
-};
-
 struct undoing {
 	struct idm_journal journal;
 	unsigned int flags;
-	struct node *nodes; /* in the order of mounting */
-	size_t n_nodes;
-	uint64_t *marked; /* the IDs of the mounts to undo */
+	struct idm_mount_nodes nodes; /* that exist now, in the order of mounting */
+	uint64_t *marked;	      /* the IDs of the mounts to undo */
 	size_t n_marked;
 	uint64_t
 		*on; /* for each entry of the journal: the mount it was created on; 0: not known; or DONE
@@ -57,31 +50,16 @@ struct undoing {
 
 /* ---- looking ---- */
 
-static struct node *find_node(const struct undoing *u, uint64_t id)
-{
-	for (size_t i = 0; i < u->n_nodes; i++)
-		if (u->nodes[i].id == id)
-			return &u->nodes[i];
-	return NULL;
-}
-
 static int collect_node(const struct idm_mount_info *mount, void *data)
 {
 	struct undoing *u = data;
-	struct node *new;
 
-	if (find_node(u, mount->id))
-		return 0;
-	new = idm_array_append(&u->nodes, &u->n_nodes, sizeof(*new));
-	if (!new)
-		return -ENOMEM;
-	*new = (struct node){ mount->id, mount->parent_id, strdup(mount->target), false };
-	return new->target ? 0 : -ENOMEM;
+	return idm_mount_nodes_find(&u->nodes, mount->id) ? 0 : idm_mount_nodes_append(mount, &u->nodes);
 }
 
 static int compare_nodes(const void *a, const void *b)
 {
-	const struct node *x = a, *y = b;
+	const struct idm_mount_node *x = a, *y = b;
 
 	return x->id < y->id ? -1 : x->id > y->id;
 }
@@ -97,14 +75,14 @@ static int collect_nodes(struct undoing *u, struct idm_error *err)
 	for (size_t i = 0; i < u->journal.n && r == 0; i++) {
 		const struct idm_journal_entry *e = &u->journal.entries[i];
 
-		if (e->kind < IDM_JOURNAL_BASE || find_node(u, e->number))
+		if (e->kind < IDM_JOURNAL_BASE || idm_mount_nodes_find(&u->nodes, e->number))
 			continue;
 		r = idm_list_below(e->number, collect_node, u, err);
 		if (!u->journal.unique_ids)
 			return r;
 	}
-	if (u->n_nodes)
-		qsort(u->nodes, u->n_nodes, sizeof(*u->nodes), compare_nodes);
+	if (u->nodes.n)
+		qsort(u->nodes.v, u->nodes.n, sizeof(*u->nodes.v), compare_nodes);
 	return r;
 }
 
@@ -132,7 +110,7 @@ static int query_mount_again(const struct undoing *u, uint64_t id)
 	return u->journal.unique_ids ? idm_sys_statmount(&req, &head, sizeof(head)) : -ENOSYS;
 }
 
-static int mark_node(struct undoing *u, struct node *node)
+static int mark_node(struct undoing *u, struct idm_mount_node *node)
 {
 	uint64_t *new;
 
@@ -153,7 +131,9 @@ static int mark_recorded(struct undoing *u)
 
 	for (size_t i = 0; i < u->journal.n && r == 0; i++) {
 		const struct idm_journal_entry *e = &u->journal.entries[i];
-		struct node *node = e->kind >= IDM_JOURNAL_BASE ? find_node(u, e->number) : NULL;
+		struct idm_mount_node *node = e->kind >= IDM_JOURNAL_BASE
+						      ? idm_mount_nodes_find(&u->nodes, e->number)
+						      : NULL;
 
 		if (node && (u->journal.unique_ids || strcmp(node->target, e->path) == 0))
 			r = mark_node(u, node);
@@ -183,8 +163,8 @@ static int mark_next_below(struct undoing *u)
 	const uint64_t oldest = find_oldest(u);
 	int r = 0;
 
-	for (size_t i = 0; i < u->n_nodes && r == 0; i++) {
-		struct node *node = &u->nodes[i];
+	for (size_t i = 0; i < u->nodes.n && r == 0; i++) {
+		struct idm_mount_node *node = &u->nodes.v[i];
 
 		if (is_marked(u, node->parent) &&
 		    (!u->journal.limit || (node->id > oldest && node->id < u->journal.limit)))
@@ -217,8 +197,8 @@ static int mark_journaled(struct undoing *u, struct idm_error *err)
 
 static int check_foreign(const struct undoing *u, struct idm_error *err)
 {
-	for (size_t i = 0; i < u->n_nodes; i++) {
-		const struct node *node = &u->nodes[i];
+	for (size_t i = 0; i < u->nodes.n; i++) {
+		const struct idm_mount_node *node = &u->nodes.v[i];
 
 		if (node->marked || !is_marked(u, node->parent))
 			continue;
@@ -235,7 +215,7 @@ static int check_reach(const struct undoing *u, struct idm_error *err)
 	for (size_t i = 0; i < u->journal.n; i++) {
 		const struct idm_journal_entry *e = &u->journal.entries[i];
 
-		if (e->kind < IDM_JOURNAL_BASE || find_node(u, e->number) ||
+		if (e->kind < IDM_JOURNAL_BASE || idm_mount_nodes_find(&u->nodes, e->number) ||
 		    query_mount_again(u, e->number) < 0)
 			continue;
 		idm_fail(err, -EXDEV, step_undo, e->path, "the mount is outside of this root directory");
@@ -351,7 +331,9 @@ static int open_root_mount(const struct undoing *u)
 {
 	for (size_t i = 0; i < u->journal.n; i++) {
 		const struct idm_journal_entry *e = &u->journal.entries[i];
-		const struct node *node = e->kind == IDM_JOURNAL_ROOT ? find_node(u, e->number) : NULL;
+		const struct idm_mount_node *node = e->kind == IDM_JOURNAL_ROOT
+							    ? idm_mount_nodes_find(&u->nodes, e->number)
+							    : NULL;
 		AUTO_CLOSE int fd = -1;
 		uint64_t id;
 		bool unique;
@@ -483,7 +465,7 @@ static int remove_all_on(struct undoing *u, uint64_t mount, struct idm_error *er
 
 /* ---- unmounting ---- */
 
-static int diagnose_unmount(int code, const struct node *node, struct idm_error *err)
+static int diagnose_unmount(int code, const struct idm_mount_node *node, struct idm_error *err)
 {
 	if (code != -EBUSY)
 		return idm_fail_errno(err, code, step_undo, node->target);
@@ -495,7 +477,7 @@ static int diagnose_unmount(int code, const struct node *node, struct idm_error 
 	return code;
 }
 
-static int try_unmount(const struct undoing *u, const struct node *node, struct idm_error *err)
+static int try_unmount(const struct undoing *u, const struct idm_mount_node *node, struct idm_error *err)
 {
 	int r = idm_unmount_by_id(AT_FDCWD, node->target, node->id,
 				  u->flags & IDM_PLAN_UNDO_LAZY ? MNT_DETACH : 0);
@@ -509,7 +491,8 @@ static int try_unmount(const struct undoing *u, const struct node *node, struct 
  * To the kernel a mount is in use while any process looks up a path that ends in it, in any call.
  * Another process may also have unmounted it since the check.
  */
-static int unmount_journaled(const struct undoing *u, const struct node *node, struct idm_error *err)
+static int unmount_journaled(const struct undoing *u, const struct idm_mount_node *node,
+			     struct idm_error *err)
 {
 	struct idm_error why;
 	int r = try_unmount(u, node, &why);
@@ -525,41 +508,12 @@ static int unmount_journaled(const struct undoing *u, const struct node *node, s
 	return r;
 }
 
-static bool has_marked_child(const struct undoing *u, uint64_t id)
-{
-	for (size_t i = 0; i < u->n_nodes; i++)
-		if (u->nodes[i].marked && u->nodes[i].parent == id)
-			return true;
-	return false;
-}
-
-/*
- * Finds the newest marked mount on which no other one is. A list from a time at which mounts were moved
- * may have a mount on each: then it is the newest of all.
- */
-static struct node *find_topmost(const struct undoing *u)
-{
-	struct node *newest = NULL;
-
-	for (size_t i = u->n_nodes; i-- > 0;) {
-		struct node *node = &u->nodes[i];
-
-		if (!node->marked)
-			continue;
-		if (!has_marked_child(u, node->id))
-			return node;
-		if (!newest)
-			newest = node;
-	}
-	return newest;
-}
-
 static int unmount_all(struct undoing *u, struct idm_error *err)
 {
-	struct node *node;
+	struct idm_mount_node *node;
 	int r = 0;
 
-	while (r == 0 && (node = find_topmost(u))) {
+	while (r == 0 && (node = idm_mount_nodes_topmost(&u->nodes))) {
 		r = remove_all_on(u, node->id, err);
 		if (r == 0)
 			r = unmount_journaled(u, node, err);
@@ -617,9 +571,7 @@ static int undo_journal(struct undoing *u, struct idm_error *err)
 static void free_undoing(struct undoing *u)
 {
 	free(u->on);
-	for (size_t i = 0; i < u->n_nodes; i++)
-		free(u->nodes[i].target);
-	free(u->nodes);
+	idm_mount_nodes_free(&u->nodes);
 	free(u->marked);
 	idm_journal_free(&u->journal);
 }

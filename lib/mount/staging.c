@@ -200,9 +200,10 @@ int idm_diagnose_staging(int code, enum idm_error_step step, struct idm_error *e
 static int diagnose_not_founded(int code, const struct founding *f, struct idm_error *err)
 {
 	if (code == -EINVAL && f->pivoting)
-		return idm_fail(err, code, step_staging, NULL,
-				"the root of the mount namespace is the initial ramfs, which pivot_root(2) "
-				"refuses");
+		return idm_fail(
+			err, code, step_staging, NULL,
+			"the root of the mount namespace is the initial ramfs, which pivot_root(2) "
+			"refuses");
 	return idm_diagnose_staging(code, f->joining ? IDM_STEP_JOIN_STAGING : step_staging, err);
 }
 

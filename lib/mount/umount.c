@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/array.h"
 #include "lib/base/cancel.h"
 #include "lib/base/copy-struct.h"
 #include "lib/base/error.h"
@@ -14,6 +13,7 @@
 #include "lib/sys/nofollow.h"
 #include "lib/sys/refused.h"
 #include "lib/sys/syscall.h"
+#include "mount-nodes.h"
 #include "umount-fd.h"
 
 static const enum idm_error_step step_umount = IDM_STEP_UNMOUNT;
@@ -66,37 +66,7 @@ static int diagnose_unmount(int code, const struct target *target, struct idm_er
 
 /* ---- of what is listed ---- */
 
-struct node {
-	uint64_t id, parent;
-	char *target;
-	bool done; /* it is unmounted */
-};
-
-struct nodes {
-	struct node *v;
-	size_t n;
-};
-
-static void free_nodes(struct nodes *nodes)
-{
-	for (size_t i = 0; i < nodes->n; i++)
-		free(nodes->v[i].target);
-	free(nodes->v);
-}
-
-static int append_node(const struct idm_mount_info *mount, void *data)
-{
-	struct nodes *nodes = data;
-
-	struct node *new = idm_array_append(&nodes->v, &nodes->n, sizeof(*new));
-
-	if (!new)
-		return -ENOMEM;
-	*new = (struct node){ mount->id, mount->parent_id, strdup(mount->target), false };
-	return new->target ? 0 : -ENOMEM;
-}
-
-static int unmount_node(const struct node *node, const struct target *target, int flags,
+static int unmount_node(const struct idm_mount_node *node, const struct target *target, int flags,
 			struct idm_error *err)
 {
 	/* A mount that is not below the root directory has no other path. */
@@ -121,7 +91,7 @@ static int fail_umount_open(int code, const struct target *target, struct idm_er
 }
 
 /* The mount at the target. Nothing is open afterwards: it would keep the mount busy. */
-static int find_top(const struct target *target, struct nodes *top, struct idm_error *err)
+static int find_top(const struct target *target, struct idm_mount_nodes *top, struct idm_error *err)
 {
 	AUTO_CLOSE int fd = open_target(target);
 	int r;
@@ -134,8 +104,8 @@ static int find_top(const struct target *target, struct nodes *top, struct idm_e
 		return idm_fail_errno(err, r, step_umount, target->path);
 	if (r == 0)
 		return diagnose_unmount(-EINVAL, target, err);
-	r = idm_list_path(fd, "", IDM_LIST_EMPTY_PATH, append_node, top, err);
-	if (r == -ENOMEM) /* perhaps from append_node() */
+	r = idm_list_path(fd, "", IDM_LIST_EMPTY_PATH, idm_mount_nodes_append, top, err);
+	if (r == -ENOMEM) /* perhaps from idm_mount_nodes_append() */
 		idm_fail_errno(err, r, step_umount, target->path);
 	return r;
 }
@@ -145,12 +115,12 @@ static int find_top(const struct target *target, struct nodes *top, struct idm_e
 /* Where umount2(2) would follow a link in spite of UMOUNT_NOFOLLOW. */
 static int unmount_found(const struct target *target, int flags, struct idm_error *err)
 {
-	struct nodes top = { 0 };
+	struct idm_mount_nodes top = { 0 };
 	int r = find_top(target, &top, err);
 
 	if (r == 0)
 		r = unmount_node(&top.v[0], target, flags, err);
-	free_nodes(&top);
+	idm_mount_nodes_free(&top);
 	return r;
 }
 
@@ -169,13 +139,13 @@ static int unmount_one(const struct target *target, int flags, struct idm_error 
 
 static int note_listed(const struct idm_mount_info *mount, void *data)
 {
-	const struct node *node = data;
+	const struct idm_mount_node *node = data;
 
 	return mount->id == node->id;
 }
 
 /* The unmounting of a mount also unmounts those of its peers. */
-static bool is_unmounted(const struct node *node)
+static bool is_unmounted(const struct idm_mount_node *node)
 {
 	return idm_list_below(node->id, note_listed, (void *)node, NULL) == 0;
 }
@@ -186,67 +156,73 @@ static bool is_out_of_reach(int r)
 	return r == -EXDEV || r == -ENOENT || r == -ENOTDIR || r == -ELOOP;
 }
 
-static int unmount_below(struct nodes *all, uint64_t id, struct idm_error *err);
-
-static int unmount_child(struct nodes *all, struct node *node, struct idm_error *err)
+/* One that is gone is no failure: it went with a peer of it, or another process unmounted it. */
+static int unmount_listed(const struct idm_mount_node *node, struct idm_error *err)
 {
 	const struct target target = { AT_FDCWD, node->target, false };
-	int r = unmount_below(all, node->id, err);
+	int r = unmount_node(node, &target, 0, err);
 
-	if (r == 0)
-		r = unmount_node(node, &target, 0, err);
-	if (r < 0 && is_out_of_reach(r) && is_unmounted(node))
-		r = 0;
-	node->done = r == 0;
-	return r;
+	return (r == -EINVAL || is_out_of_reach(r)) && is_unmounted(node) ? 0 : r;
+}
+
+/* Returns how many have been unmounted, or -errno. *out: why one was set aside, or 0. */
+static int unmount_in_reach(struct idm_mount_nodes *all, int *out, struct idm_error *err)
+{
+	struct idm_mount_node *node;
+	struct idm_error why;
+	int unmounted = 0;
+
+	*out = 0;
+	while ((node = idm_mount_nodes_topmost(all))) {
+		int r = unmount_listed(node, &why);
+
+		if (r < 0 && err && (!*out || !is_out_of_reach(r)))
+			*err = why;
+		if (r < 0 && !is_out_of_reach(r))
+			return r;
+		if (r < 0)
+			*out = *out ? *out : r;
+		node->set_aside = r < 0;
+		node->marked = r < 0;
+		unmounted += r == 0;
+	}
+	return unmounted;
 }
 
 /*
- * The last one first. Mounts may have been moved since they were made, so that an older one covers the
- * path to a younger one: those that are out of reach are tried again once others are gone.
+ * Mounts may have been moved since they were made, so that an older one covers the path to a younger
+ * one: those that are out of reach are tried again once others are gone.
  */
-static int unmount_below(struct nodes *all, uint64_t id, struct idm_error *err)
+static int unmount_marked(struct idm_mount_nodes *all, struct idm_error *err)
 {
-	bool progress = true;
-	int r = 0;
+	int out, r;
 
-	while (progress) {
-		progress = false;
-		r = 0;
-		for (size_t i = all->n; i-- > 0;) {
-			struct node *node = &all->v[i];
-			int one;
-
-			if (node->done || node->parent != id || node->id == id)
-				continue;
-			one = unmount_child(all, node, r ? NULL : err);
-			if (one < 0 && !is_out_of_reach(one))
-				return one;
-			progress |= one == 0;
-			r = r ? r : one;
-		}
-		if (r == 0)
-			return 0;
-	}
-	return r;
+	do {
+		for (size_t i = 0; i < all->n; i++)
+			all->v[i].set_aside = false;
+		r = unmount_in_reach(all, &out, err);
+	} while (r > 0 && out);
+	return r < 0 ? r : out;
 }
 
 static int unmount_recursive(const struct target *target, struct idm_error *err)
 {
-	struct nodes top = { 0 }, all = { 0 };
+	struct idm_mount_nodes top = { 0 }, all = { 0 };
 	int r = find_top(target, &top, err);
 
 	if (r == 0) {
-		r = idm_list_below(top.v[0].id, append_node, &all, err);
+		r = idm_list_below(top.v[0].id, idm_mount_nodes_append, &all, err);
 		if (r == -ENOMEM)
 			idm_fail_errno(err, r, step_umount, target->path);
 	}
-	if (r == 0)
-		r = unmount_below(&all, top.v[0].id, err);
+	if (r == 0) {
+		idm_mount_nodes_mark_below(&all, top.v[0].id);
+		r = unmount_marked(&all, err);
+	}
 	if (r == 0)
 		r = unmount_node(&top.v[0], target, 0, err);
-	free_nodes(&top);
-	free_nodes(&all);
+	idm_mount_nodes_free(&top);
+	idm_mount_nodes_free(&all);
 	return r;
 }
 
@@ -307,19 +283,19 @@ static bool is_own_root(int fd)
 /* By its ID: a path, also one by /proc, leads to what covers the mount. */
 static int unmount_root(int fd)
 {
-	struct nodes node = { 0 };
+	struct idm_mount_nodes node = { 0 };
 	int r = idm_is_mount_point(fd);
 
 	if (r <= 0)
 		return r < 0 ? r : -EINVAL;
 	if (is_own_root(fd))
 		return OWN_ROOT;
-	r = idm_list_path(fd, "", IDM_LIST_EMPTY_PATH, append_node, &node, NULL);
+	r = idm_list_path(fd, "", IDM_LIST_EMPTY_PATH, idm_mount_nodes_append, &node, NULL);
 	if (r == 0 && *node.v[0].target)
 		r = idm_unmount_by_id(AT_FDCWD, node.v[0].target, node.v[0].id, MNT_DETACH);
 	else if (r == 0)
 		r = -ENOENT;
-	free_nodes(&node);
+	idm_mount_nodes_free(&node);
 	return r;
 }
 

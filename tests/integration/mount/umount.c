@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* Unmounting removes the requested mounts, and nothing else. */
+#include <pthread.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+
 #include "lib/base/macros.h"
+#include "lib/mount/mount-nodes.h"
 #include "trees.h"
 
 #define SOURCE SCRATCH "/source"
@@ -80,6 +85,102 @@ TEST_ANYWHERE(recursively_an_older_mount_over_a_younger_one_goes_first)
 	do_mount(SOURCE, TARGET "/a", NULL, MS_MOVE, NULL);
 	assert_ok(idm_umount(AT_FDCWD, TARGET, IDM_UMOUNT_RECURSIVE, &err), &err);
 	assert_int_equal(access(TARGET "/a", F_OK), -1);
+}
+
+static void *unmount_recursively(void *result)
+{
+	*(int *)result = idm_umount(AT_FDCWD, TARGET, IDM_UMOUNT_RECURSIVE, NULL);
+	return NULL;
+}
+
+/* The stack of a thread can be small, as in Go or Java. */
+TEST_ANYWHERE(recursively_the_stack_does_not_grow_with_the_mounts)
+{
+	struct snapshot *before;
+	pthread_attr_t small;
+	pthread_t thread;
+	int result = 1;
+
+	enter();
+	before = snapshot_take(SNAPSHOT_ALL);
+	do_mount("top", TARGET, "tmpfs", 0, NULL);
+	scratch_dir(TARGET "/x");
+	for (int i = 0; i < 3000; i++)
+		do_mount(SOURCE, TARGET "/x", NULL, MS_BIND, NULL);
+	pthread_attr_init(&small);
+	pthread_attr_setstacksize(&small, 128 * 1024);
+	assert_int_equal(pthread_create(&thread, &small, unmount_recursively, &result), 0);
+	pthread_join(thread, NULL);
+	pthread_attr_destroy(&small);
+	assert_int_equal(result, 0);
+	snapshot_assert_same(before);
+}
+
+/* As a list can show it that is taken while mounts are moved. */
+TEST_ANYWHERE(mounts_that_are_each_on_another_one_come_to_an_end)
+{
+	struct idm_mount_node v[] = { { .id = 1 },
+				      { .id = 2, .parent = 1 },
+				      { .id = 3, .parent = 2 },
+				      { .id = 2, .parent = 3 },
+				      { .id = 9, .parent = 8 } };
+	struct idm_mount_nodes nodes = { v, ARRAY_SIZE(v) };
+	struct idm_mount_node *node;
+	int n = 0;
+
+	idm_mount_nodes_mark_below(&nodes, 1);
+	for (; (node = idm_mount_nodes_topmost(&nodes)); n++) {
+		assert_true(node->id == 2 || node->id == 3);
+		node->marked = false;
+	}
+	assert_int_equal(n, 3);
+}
+
+struct held_unmount {
+	int listener, result;
+	bool done;
+};
+
+static void *unmount_held(void *data)
+{
+	struct held_unmount *held = data;
+
+	__atomic_store_n(&held->listener, hold_call(SYS_umount2), __ATOMIC_RELEASE);
+	unmount_recursively(&held->result);
+	__atomic_store_n(&held->done, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void unmount_before(const struct seccomp_notif *call, void *path)
+{
+	(void)call;
+	if (*(const char **)path)
+		do_umount(*(const char **)path);
+	*(const char **)path = NULL;
+}
+
+TEST(recursively_what_another_process_unmounts_is_no_failure)
+{
+	struct held_unmount held = { .listener = -1 };
+	const char *path = TARGET "/a";
+	struct snapshot *before;
+	pthread_t thread;
+
+	enter();
+	before = snapshot_take(SNAPSHOT_ALL);
+	do_mount("0", TARGET, "tmpfs", 0, NULL);
+	scratch_dir(TARGET "/a");
+	do_mount("1", TARGET "/a", "tmpfs", 0, NULL);
+	assert_int_equal(pthread_create(&thread, NULL, unmount_held, &held), 0);
+	while (__atomic_load_n(&held.listener, __ATOMIC_ACQUIRE) < 0)
+		sched_yield();
+	while (!__atomic_load_n(&held.done, __ATOMIC_ACQUIRE))
+		answer_call(held.listener, 10, unmount_before, &path);
+	pthread_join(thread, NULL);
+	close(held.listener);
+	assert_null(path);
+	assert_int_equal(held.result, 0);
+	snapshot_assert_same(before);
 }
 
 TEST_ANYWHERE(lazily_all_goes_in_one_step_also_when_in_use)
