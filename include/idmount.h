@@ -2032,8 +2032,8 @@ void idm_explain_copy(const struct idm_explain_options *facts, struct idm_explai
 #define IDM_UNSEEN_ACL 0x8U               /* the access control list */
 #define IDM_UNSEEN_FLAGS 0x10U            /* the filesystem does not report IDM_INODE_IMMUTABLE */
 #define IDM_UNSEEN_FILE_CAPABILITIES 0x20U
-#define IDM_UNSEEN_FS_USERNS 0x40U        /* the user namespace that mounted the filesystem; taken for the
-                                             initial one */
+#define IDM_UNSEEN_FS_USERNS 0x40U        /* the user namespace that mounted the filesystem, taken for the
+                                             initial one, or fs_capabilities, taken for none */
 #define IDM_UNSEEN_LAYERS 0x80U           /* an overlay also asks its layers, as the process that mounted it */
 #define IDM_UNSEEN_SERVER 0x100U          /* a server (FUSE, NFS, SMB, 9P) also decides */
 #define IDM_UNSEEN_PROCESS_IDS 0x200U     /* IDs of the process that the caller's user namespace lacks */

@@ -141,6 +141,27 @@ static void doubt_owner(struct verdict *v)
 		v->result = result;
 }
 
+/* ---- capabilities that are not visible ---- */
+
+/* In the user namespace that mounted the filesystem, a process has at most what it has in its own. */
+static bool may_unseen_capability_allow(const struct verdict *v)
+{
+	struct idm_explain_options facts = v->facts;
+	struct idm_explain_result result = IDM_EXPLAIN_RESULT_INIT;
+
+	facts.fs_capabilities = facts.capabilities;
+	return idm_explain(&facts, &result, NULL) == 0 && !result.rule;
+}
+
+static void doubt_capabilities(struct verdict *v)
+{
+	if (v->is_unknown || !v->result.rule || !(v->place->unseen & IDM_UNSEEN_FS_USERNS) ||
+	    !may_unseen_capability_allow(v))
+		return;
+	v->is_unknown = true;
+	v->doubt = "the process has CAP_CHOWN where the filesystem was mounted";
+}
+
 int fill_in_verdict(struct verdict *v, struct idm_error *err)
 {
 	int r;
@@ -153,6 +174,8 @@ int fill_in_verdict(struct verdict *v, struct idm_error *err)
 	if (r == 0 && v->result.rule && v->place->unseen & IDM_UNSEEN_MOUNT_MAP)
 		v->is_unknown = may_hidden_entries_allow(v);
 	v->doubt = "a map entry that is not visible here does";
+	if (r == 0)
+		doubt_capabilities(v);
 	if (r == 0 && may_lack_owner(v))
 		doubt_owner(v);
 	return r;

@@ -297,7 +297,8 @@ const char *unseen_text(uint32_t bit)
 	case IDM_UNSEEN_FILE_CAPABILITIES:
 		return "the capabilities of the file are not readable";
 	case IDM_UNSEEN_FS_USERNS:
-		return "which user namespace mounted the filesystem is not visible";
+		return "which user namespace mounted the filesystem, or what the process may do there, is "
+		       "not visible";
 	case IDM_UNSEEN_LAYERS:
 		return "the layers of the overlay also decide";
 	case IDM_UNSEEN_SERVER:

@@ -93,13 +93,21 @@ static int collect_inodes(struct explained_path *e, const struct idm_mount_facts
 		       : r;
 }
 
-/* A search of a directory does not depend on it, unless the mount has a map. */
+/*
+ * A search of a directory does not depend on it, unless the mount has a map. The capabilities there count
+ * for an owner that the map leaves out. They are not visible without the process's own namespace.
+ */
 static int collect_fs(struct explained_path *e, const struct idm_mount_facts *mount)
 {
+	int r;
+
 	e->fs = (struct idm_fs_facts){ 0 };
 	if (!e->place->is_last && !mount->mapped)
 		return 0;
-	return idm_collect_fs_userns(&e->process, e->place->fd, &e->fs);
+	r = idm_collect_fs_userns(&e->process, e->place->fd, &e->fs);
+	if (mount->mapped && e->process.userns_fd < 0 && !e->process.is_initial)
+		e->fs.unseen |= IDM_UNSEEN_FS_USERNS;
+	return r;
 }
 
 static int collect_place(const struct idm_mount_facts *visible, void *data)

@@ -91,7 +91,10 @@ static bool has_everything(const struct idm_map *map)
 	return map->uid.n == 1 && e->disk == 0 && e->seen == 0 && e->count == IDM_ID_END;
 }
 
-/* The map is readable where the namespace's file is not: of each process, by each user. */
+/*
+ * The map is readable where the namespace's file is not: of each process, by each user. A child can have
+ * the initial namespace's map. Without the file, such a map is taken for the initial one's.
+ */
 static int collect_userns_map(struct idm_process_facts *process, pid_t pid, struct idm_error *err)
 {
 	int r = idm_map_new(&process->userns_map);
@@ -99,7 +102,7 @@ static int collect_userns_map(struct idm_process_facts *process, pid_t pid, stru
 	if (r < 0)
 		return idm_fail_errno(err, r, step, NULL);
 	r = idm_map_add_pid(process->userns_map, pid, err);
-	process->is_initial = r == 0 && process->caller_is_initial &&
+	process->is_initial = r == 0 && process->caller_is_initial && process->userns_fd < 0 &&
 			      has_everything(process->userns_map);
 	if (r == 0 && !process->is_initial)
 		return 0;

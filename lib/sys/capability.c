@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -46,7 +47,7 @@ long idm_read_number(const char *path)
 	return sscanf(text, "%ld", &value) == 1 ? value : -1;
 }
 
-bool idm_in_initial_userns(void)
+static bool has_initial_map(void)
 {
 	unsigned int disk, seen, count;
 	char text[128];
@@ -55,6 +56,16 @@ bool idm_in_initial_userns(void)
 	if (sscanf(text, "%u %u %u", &disk, &seen, &count) != 3)
 		return true;
 	return disk == 0 && seen == 0 && count == 4294967295U;
+}
+
+/* A child can have the same map, as with PrivateUsers=full of systemd. Without its file, the map decides. */
+bool idm_in_initial_userns(void)
+{
+	struct stat st;
+
+	return has_initial_map() &&
+	       (idm_sys_fstatat(AT_FDCWD, "/proc/self/ns/user", &st, 0) < 0 ||
+		st.st_ino == IDM_INITIAL_USERNS_INODE);
 }
 
 uint32_t idm_overflow_id(unsigned int kind)

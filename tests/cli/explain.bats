@@ -361,6 +361,32 @@ cures_inside()
 	run -0 idmount explain --pid "$pid" --read /mnt/src/file
 }
 
+@test "a user namespace with the map of the initial one is another one" {
+	local parent change
+
+	reachable
+	touch src/file
+	chown 7009:7009 src/file
+	noting idmount mount -m 7001:7001:3 src dst
+	start_container '0 0 4294967295'
+	start_root
+	run -0 idmount explain --pid "$member" /mnt/dst/file
+	[[ $output == *'user namespace: 0:0:4294967295'* && $output != *'not visible'* ]]
+	for change in 7001 7001:7001 :7001; do
+		run idmount explain --pid "$member" --json --chown "$change" /mnt/dst/file
+		same "chown $change" "$(kernel_errno inside chown "$change" /mnt/dst/file)" "$(jq -r '.[0].steps[-1].errno' <<<"$output")"
+	done
+	run -1 idmount explain --pid "$member" --chown 7001:7001 /mnt/dst/file
+	[[ $output == *'chown    refused, EPERM: it requires CAP_CHOWN'* ]]
+	# The initial one, asked about from inside, where its file is closed.
+	background sleep 1000
+	parent=${background[-1]}
+	run -1 inside "$program" explain --pid "$parent" --chown 7001:7001 /mnt/dst/file
+	[[ $output == *'chown    not known, EPERM: it requires CAP_CHOWN'*', unless the process has CAP_CHOWN where the filesystem was mounted'* ]]
+	[[ $output == *'what the process may do there, is not visible'* ]]
+	chown 7001:7001 dst/file
+}
+
 # kernel_errno COMMAND...: the errno that COMMAND prints; null if it succeeds.
 kernel_errno()
 {
@@ -1087,6 +1113,16 @@ try_with()
 	chown 0:0 src
 	run -0 idmount explain --pid "$pid" --user 0:0 --create /mnt/dst
 	inside touch /mnt/dst/new
+}
+
+# start_root: starts root of the container, with all capabilities there, and sets $member.
+start_root()
+{
+	background nsenter --target "$pid" --user --mount --setuid 0 --setgid 0 -- sleep 1000
+	member=${background[-1]}
+	until [[ $(cat "/proc/$member/comm") == sleep ]]; do
+		sleep 0.1
+	done
 }
 
 # start_member GROUP: starts a process of user 1000 in the container, with that supplementary group, and sets $member.
