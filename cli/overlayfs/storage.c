@@ -24,6 +24,7 @@
 #define LAYER_DIRECTORY "diff"
 #define MOUNT_DIRECTORY "merged"
 #define LINK_FILE "link"
+#define HOME_DIRECTORY "overlay"
 
 struct layer {
 	const char *path;
@@ -178,20 +179,31 @@ static int fail_marker(const struct layer *l, const char *name)
 	return is_read_only_storage(errno) ? DONE : fail_layer(l, name);
 }
 
-/* A marker that is cut is no marker, and the conversion is repeated. */
-static int write_marker(const struct layer *l, const char *name)
+/* Creates it if it is missing. *fd is -1 in a storage that can have no marker. */
+static int open_own_marker(const struct layer *l, const char *name, int *fd)
 {
-	AUTO_CLOSE int fd = openat(l->beside, name,
-				   O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	*fd = openat(l->beside, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	if (*fd < 0)
+		return fail_marker(l, name);
+	return is_own_file(*fd) ? DONE : refuse_file(l, name);
+}
+
+/* A marker that is cut is no marker, and the conversion is repeated. */
+static int fill_marker(const struct layer *l, const char *name, int fd)
+{
 	size_t n = strlen(l->identity);
 
-	if (fd < 0)
-		return fail_marker(l, name);
-	if (!is_own_file(fd))
-		return refuse_file(l, name);
-	if (ftruncate(fd, 0) < 0 || write(fd, l->identity, n) != (ssize_t)n)
+	if (fd >= 0 && (ftruncate(fd, 0) < 0 || write(fd, l->identity, n) != (ssize_t)n))
 		return fail_layer(l, name);
 	return DONE;
+}
+
+static int write_marker(const struct layer *l, const char *name)
+{
+	AUTO_CLOSE int fd = -1;
+	int status = open_own_marker(l, name, &fd);
+
+	return status == DONE ? fill_marker(l, name, fd) : status;
 }
 
 /* ---- the conversion ---- */
@@ -202,14 +214,14 @@ static bool needs_conversion(const struct layer *l)
 }
 
 /* A process that waited for the lock finds the marker. */
-static int convert_locked(const struct layer *l)
+static int convert_locked(const struct layer *l, int marker)
 {
 	int status;
 
 	if (!needs_conversion(l))
 		return DONE;
 	status = convert_whiteouts(l->diff, l->path);
-	return status == DONE ? write_marker(l, CONVERTED_MARKER) : status;
+	return status == DONE ? fill_marker(l, CONVERTED_MARKER, marker) : status;
 }
 
 /* One descriptor is open for each level of directories. */
@@ -223,13 +235,19 @@ static void allow_deep_directories(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Each user who can read the layer could lock the layer itself. No other user can open the marker. */
 static int lock_and_convert(const struct layer *l)
 {
-	while (flock(l->diff, LOCK_EX) < 0)
+	AUTO_CLOSE int marker = -1;
+	int status = open_own_marker(l, CONVERTED_MARKER, &marker);
+
+	if (status != DONE)
+		return status;
+	while (marker >= 0 && flock(marker, LOCK_EX) < 0)
 		if (errno != EINTR)
 			return fail_layer(l, "lock");
 	allow_deep_directories();
-	return convert_locked(l);
+	return convert_locked(l, marker);
 }
 
 /* The owner of another storage converts it. An engine changes no additional image store. */
@@ -303,28 +321,58 @@ static int convert_all_layers(struct open_home *h)
 	return status;
 }
 
+/* The owner of a storage chooses what its entries are. A link could lead to another owner's. */
+static int check_home(int storage, int home, const char *path)
+{
+	struct stat above, st;
+
+	if (home < 0 && errno == ENOTDIR)
+		return report_failure("%s: expected a directory, and no symbolic link", path);
+	if (home < 0 || fstat(storage, &above) < 0 || fstat(home, &st) < 0)
+		return report_failure("%s: %s", path, strerror(errno));
+	if (st.st_uid != above.st_uid)
+		return report_failure(
+			"%s: expected a directory of the storage's owner, user ID %u, got one of %u",
+			path, above.st_uid, st.st_uid);
+	return DONE;
+}
+
+static int convert_home(const char *storage, const char *path)
+{
+	AUTO_CLOSE int parent = open(storage, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO_CLOSE int fd = parent < 0 ? -1
+				       : openat(parent, HOME_DIRECTORY,
+						O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct open_home h = { .path = path };
+	int status;
+
+	if (fd < 0 && errno == ENOENT)
+		return report_failure(
+			"%s: expected a storage, such as graphRoot of \"podman info\", got a "
+			"directory without \"" HOME_DIRECTORY "\"",
+			storage);
+	status = check_home(parent, fd, path);
+	if (status != DONE)
+		return status;
+	h.stream = fdopendir(fd);
+	if (!h.stream)
+		return report_failure("%s: %s", path, strerror(errno));
+	idm_steal_fd(&fd);
+	status = convert_all_layers(&h);
+	closedir(h.stream);
+	return status;
+}
+
 int convert_storage(const char *path)
 {
 	AUTO_FREE char *home = NULL;
-	struct open_home h;
-	int status;
 
 	if (geteuid() != 0) /* the layers have files of subordinate IDs */
 		return report_failure(
 			"it requires root of the engine's user namespace; run it as: podman "
 			"unshare idmount-overlayfs --convert %s",
 			path);
-	if (asprintf(&home, "%s/overlay", path) < 0)
+	if (asprintf(&home, "%s/" HOME_DIRECTORY, path) < 0)
 		return home = NULL, out_of_memory();
-	h = (struct open_home){ .path = home, .stream = opendir(home) };
-	if (!h.stream && errno == ENOENT)
-		return report_failure(
-			"%s: expected a storage, such as graphRoot of \"podman info\", got a "
-			"directory without \"overlay\"",
-			path);
-	if (!h.stream)
-		return report_failure("%s: %s", home, strerror(errno));
-	status = convert_all_layers(&h);
-	closedir(h.stream);
-	return status;
+	return convert_home(path, home);
 }

@@ -265,4 +265,48 @@ idmount: overlay: attached it at dst" overlay -v
 		as 4321 "$program" --convert "$PWD"
 	fails 1 "idmount-overlayfs: $PWD: expected a storage, such as graphRoot of \"podman info\", got a directory without \"overlay\"" \
 		"$program" --convert "$PWD"
+	fails 1 "idmount-overlayfs: $PWD/none: expected a storage, such as graphRoot of \"podman info\", got a directory without \"overlay\"" \
+		"$program" --convert "$PWD/none"
+}
+
+# make_storage DIRECTORY: one layer with a whiteout of fuse-overlayfs.
+make_storage()
+{
+	mkdir -p "$1/overlay/L1/diff"
+	touch "$1/overlay/L1/link" "$1/overlay/L1/diff/.wh.gone"
+}
+
+@test "idmount-overlayfs --convert: another user's lock of a layer does not matter" {
+	local program=${IDMOUNT_OVERLAYFS:-$ROOT/build/idmount-overlayfs}
+
+	make_storage storage
+	mkfifo locked
+	chmod 666 locked
+	background setpriv --reuid 4321 --regid 4321 --clear-groups bash -c \
+		'exec 9<storage/overlay/L1/diff && flock 9 && echo >locked && exec sleep infinity'
+	read -r <locked
+	timeout 60 "$program" --convert storage
+	same 'layer' 'gone character special file' "$(cd storage/overlay/L1/diff && stat -c '%n %F' *)"
+	same 'marker' '600 0' "$(stat -c '%a %u' storage/overlay/L1/.idmount-kernel-whiteouts)"
+	# It is done.
+	touch storage/overlay/L1/diff/.wh.more
+	"$program" --convert storage
+	[[ -e storage/overlay/L1/diff/.wh.more ]]
+}
+
+@test "idmount-overlayfs --convert: the storage of a user leads to no other one" {
+	local program=${IDMOUNT_OVERLAYFS:-$ROOT/build/idmount-overlayfs}
+
+	make_storage roots
+	mkdir joes
+	ln -s ../roots/overlay joes/overlay
+	chown -h 4321:4321 joes joes/overlay
+	fails 1 "idmount-overlayfs: joes/overlay: expected a directory, and no symbolic link" "$program" --convert joes
+	chown 4321:4321 roots
+	fails 1 "idmount-overlayfs: roots/overlay: expected a directory of the storage's owner, user ID 4321, got one of 0" \
+		"$program" --convert roots
+	[[ -e roots/overlay/L1/diff/.wh.gone && ! -e roots/overlay/L1/.idmount-kernel-whiteouts ]]
+	chown -R 4321:4321 roots
+	"$program" --convert roots
+	[[ -c roots/overlay/L1/diff/gone ]]
 }
