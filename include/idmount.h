@@ -1029,8 +1029,8 @@ int idm_mount(const char *map, const char *source, const char *target,
  *   -EINVAL: a mount that another user namespace locked, or an unknown flag
  *   -EBUSY: the mount is in use, and was so for 50 ms
  *   -ELOOP: the target is a symbolic link, as for idm_tree_attach()
- *   -EXDEV: another mount is there by now; only with IDM_UMOUNT_RECURSIVE, or for a target that ends in a
- *           slash, "." or ".."
+ *   -EXDEV: another mount is there by now; only with IDM_UMOUNT_RECURSIVE, for a target that ends in a
+ *           slash, "." or "..", or if the mount was in use at first
  *   -ENOENT: no such target, or an empty one
  *   -EPERM: a privilege is missing
  *   -ENOMEM: out of memory

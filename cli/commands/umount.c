@@ -74,7 +74,7 @@ static int report_umount_error(const struct idm_error *from, const char *target)
 /*
  * The owner of a directory above can exchange everything on the way. Once the directory of the mount
  * point is open, the name in it leads to the mount that was found there. See idm_unmount_by_id() for a
- * gap.
+ * gap. While the mount is in use, idm_umount() tries it again, and never one that is mounted over it.
  */
 static int open_mount_directory(const char *target)
 {

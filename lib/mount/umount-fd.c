@@ -79,12 +79,26 @@ static bool is_mount(int fd, uint64_t id)
 	       (idm_short_mount_id(fd, &is) == 0 && is == id);
 }
 
-static int check_mount_id(int dirfd, const char *name, uint64_t id)
+/* As umount2(2) follows a link or not. */
+static int open_place(int dirfd, const char *name, int flags)
+{
+	return idm_sys_openat(dirfd, name, O_PATH | (flags & UMOUNT_NOFOLLOW ? O_NOFOLLOW : 0), 0);
+}
+
+static int check_mount_id(int dirfd, const char *name, uint64_t id, int flags)
 {
 	/* Closed before the mount is unmounted, since it would keep that busy. */
-	AUTO_CLOSE int fd = idm_sys_openat(dirfd, name, O_PATH | O_NOFOLLOW, 0);
+	AUTO_CLOSE int fd = open_place(dirfd, name, flags);
 
 	return fd < 0 ? fd : is_mount(fd, id) ? 0 : -EXDEV;
+}
+
+static int find_mount_id(int dirfd, const char *name, uint64_t *id, int flags)
+{
+	AUTO_CLOSE int fd = open_place(dirfd, name, flags);
+	bool unique;
+
+	return fd < 0 ? fd : idm_mount_id(fd, "", id, &unique);
 }
 
 /* By the directory that it is in, which stays what it is, wherever it is moved. */
@@ -112,22 +126,28 @@ static bool pause_if_busy(int r, int flags, int tries)
 	return true;
 }
 
-/* If there is an ID, it is checked before each try. */
-static int unmount_checked(int dirfd, const char *target, const uint64_t *id, int flags)
+/* The ID is checked before each try. */
+static int unmount_checked(int dirfd, const char *target, uint64_t id, int flags)
 {
 	int r, tries = 0;
 
 	do {
-		r = id ? check_mount_id(dirfd, target, *id) : 0;
+		r = check_mount_id(dirfd, target, id, flags);
 		if (r == 0)
 			r = unmount_once(dirfd, target, flags);
 	} while (pause_if_busy(r, flags, tries++));
 	return r;
 }
 
+/* The mount that was in use is tried again, and not one that is mounted there by then. */
 int idm_unmount_at(int dirfd, const char *target, int flags)
 {
-	return unmount_checked(dirfd, target, NULL, flags);
+	int r = unmount_once(dirfd, target, flags);
+	uint64_t id;
+
+	if (r == -EBUSY && find_mount_id(dirfd, target, &id, flags) == 0 && pause_if_busy(r, flags, 0))
+		r = unmount_checked(dirfd, target, id, flags);
+	return r;
 }
 
 /*
@@ -147,10 +167,10 @@ int idm_unmount_by_id(int dirfd, const char *target, uint64_t id, int flags)
 
 	flags |= UMOUNT_NOFOLLOW;
 	if (!slash || !slash[1]) /* "/", on the way to which nothing is */
-		return unmount_checked(dirfd, target, &id, flags);
+		return unmount_checked(dirfd, target, id, flags);
 	above = strndup(target, slash == target ? 1 : (size_t)(slash - target));
 	if (!above)
 		return -ENOMEM;
 	parent = idm_sys_openat(dirfd, above, O_PATH | O_DIRECTORY, 0);
-	return parent < 0 ? parent : unmount_checked(parent, slash + 1, &id, flags);
+	return parent < 0 ? parent : unmount_checked(parent, slash + 1, id, flags);
 }

@@ -23,7 +23,9 @@ int idm_detach_mount(int mount_fd);
  */
 int idm_unmount_by_id(int dirfd, const char *target, uint64_t id, int flags);
 
-/* umount2(2) of what `target` leads to from a directory. */
+/*
+ * umount2(2) of what `target` leads to from a directory. -EXDEV: that was in use, and is no longer there.
+ */
 int idm_unmount_at(int dirfd, const char *target, int flags);
 
 #endif

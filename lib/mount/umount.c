@@ -49,9 +49,21 @@ static int diagnose_no_mount(const struct target *target, struct idm_error *err)
 				: "it is not a mount point");
 }
 
+/* Between two tries it was unmounted, or covered by another mount. */
+static int diagnose_replaced(const struct target *target, struct idm_error *err)
+{
+	AUTO_CLOSE int fd = open_target(target);
+
+	if (fd >= 0 && idm_is_mount_point(fd) == 0)
+		return diagnose_no_mount(target, err);
+	return idm_fail(err, -EXDEV, step_umount, target->path, "another mount replaced it");
+}
+
 static int diagnose_unmount(int code, const struct target *target, struct idm_error *err)
 {
 	switch (code) {
+	case -EXDEV:
+		return diagnose_replaced(target, err);
 	case -EBUSY:
 		return idm_fail_busy_mount(err, target->path);
 	case -EINVAL:

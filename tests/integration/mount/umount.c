@@ -136,7 +136,11 @@ TEST_ANYWHERE(mounts_that_are_each_on_another_one_come_to_an_end)
 	assert_int_equal(n, 3);
 }
 
+/* ---- beside another process ---- */
+
 struct held_unmount {
+	long call; /* that waits */
+	unsigned int flags;
 	int listener, result;
 	bool done;
 };
@@ -145,10 +149,27 @@ static void *unmount_held(void *data)
 {
 	struct held_unmount *held = data;
 
-	__atomic_store_n(&held->listener, hold_call(SYS_umount2), __ATOMIC_RELEASE);
-	unmount_recursively(&held->result);
+	__atomic_store_n(&held->listener, hold_call(held->call), __ATOMIC_RELEASE);
+	held->result = idm_umount(AT_FDCWD, TARGET, held->flags, NULL);
 	__atomic_store_n(&held->done, true, __ATOMIC_RELEASE);
 	return NULL;
+}
+
+/* Unmounts TARGET in a thread, and calls `act` before each of its calls that waits. */
+static int unmount_beside(struct held_unmount held,
+			  void (*act)(const struct seccomp_notif *call, void *data), void *data)
+{
+	pthread_t thread;
+
+	held.listener = -1;
+	assert_int_equal(pthread_create(&thread, NULL, unmount_held, &held), 0);
+	while (__atomic_load_n(&held.listener, __ATOMIC_ACQUIRE) < 0)
+		sched_yield();
+	while (!__atomic_load_n(&held.done, __ATOMIC_ACQUIRE))
+		answer_call(held.listener, 10, act, data);
+	pthread_join(thread, NULL);
+	close(held.listener);
+	return held.result;
 }
 
 static void unmount_before(const struct seccomp_notif *call, void *path)
@@ -161,26 +182,45 @@ static void unmount_before(const struct seccomp_notif *call, void *path)
 
 TEST(recursively_what_another_process_unmounts_is_no_failure)
 {
-	struct held_unmount held = { .listener = -1 };
 	const char *path = TARGET "/a";
 	struct snapshot *before;
-	pthread_t thread;
 
 	enter();
 	before = snapshot_take(SNAPSHOT_ALL);
 	do_mount("0", TARGET, "tmpfs", 0, NULL);
 	scratch_dir(TARGET "/a");
 	do_mount("1", TARGET "/a", "tmpfs", 0, NULL);
-	assert_int_equal(pthread_create(&thread, NULL, unmount_held, &held), 0);
-	while (__atomic_load_n(&held.listener, __ATOMIC_ACQUIRE) < 0)
-		sched_yield();
-	while (!__atomic_load_n(&held.done, __ATOMIC_ACQUIRE))
-		answer_call(held.listener, 10, unmount_before, &path);
-	pthread_join(thread, NULL);
-	close(held.listener);
+	assert_int_equal(unmount_beside((struct held_unmount){ .call = SYS_umount2,
+							       .flags = IDM_UMOUNT_RECURSIVE },
+					unmount_before, &path),
+			 0);
 	assert_null(path);
-	assert_int_equal(held.result, 0);
 	snapshot_assert_same(before);
+}
+
+/* The library waits between two tries. */
+static void cover_target(const struct seccomp_notif *call, void *covered)
+{
+	(void)call;
+	if (!*(bool *)covered)
+		do_mount("other", TARGET, "tmpfs", 0, NULL);
+	scratch_file(TARGET "/other", "");
+	*(bool *)covered = true;
+}
+
+TEST(a_mount_over_one_in_use_stays)
+{
+	AUTO_FD int busy = -1;
+	bool covered = false;
+
+	enter();
+	do_mount("mine", TARGET, "tmpfs", 0, NULL);
+	busy = (int)must(open(TARGET, O_RDONLY | O_CLOEXEC));
+	assert_int_equal(unmount_beside((struct held_unmount){ .call = SYS_clock_nanosleep },
+					cover_target, &covered),
+			 -EXDEV);
+	assert_true(covered);
+	assert_int_equal(access(TARGET "/other", F_OK), 0);
 }
 
 TEST_ANYWHERE(lazily_all_goes_in_one_step_also_when_in_use)
