@@ -86,7 +86,7 @@ static int diagnose_add(int r, int pidfd, struct idm_error *err)
 	if (!open)
 		return idm_fail(err, -EBADF, step_add, NULL, "descriptor %d is not open", pidfd);
 	if (r == -EBADF || r == -EINVAL)
-		return idm_fail(err, -EINVAL, step_add, NULL, "descriptor %d is not a pidfd", pidfd);
+		return idm_fail(err, -EINVAL, step_add, NULL, "descriptor %d is not a pidfd of a process", pidfd);
 	if (r == -ECHILD)
 		return idm_fail(err, r, step_add, NULL, "it is not a child of this process");
 	if (r != -ESRCH)

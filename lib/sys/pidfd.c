@@ -2,6 +2,7 @@
 #include "pidfd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 
 #include "lib/base/cancel.h"
@@ -26,6 +27,17 @@ int idm_pidfd_get_info(int pidfd, uint64_t what, struct idm_pidfd_info *info)
 }
 
 /*
+ * A pidfd of a thread (PIDFD_THREAD, Linux 6.9) has this flag of open(2). Nothing can wait for a thread,
+ * and its exit is not that of its process.
+ */
+static bool is_of_thread(int pidfd)
+{
+	int flags = idm_sys_open_flags(pidfd);
+
+	return flags >= 0 && flags & O_EXCL;
+}
+
+/*
  * A wait finds nothing. Either another wait consumed the exit and the kernel reports it (Linux 6.15), or
  * the process was never the caller's child, or the status is lost.
  */
@@ -33,6 +45,8 @@ static int check_child_without_wait(int pidfd)
 {
 	struct idm_pidfd_info info;
 
+	if (is_of_thread(pidfd))
+		return -EINVAL;
 	if (!(idm_sys_poll(pidfd, POLLIN) & POLLIN))
 		return -ECHILD;
 	if (idm_pidfd_get_info(pidfd, IDM_PIDFD_INFO_PID | IDM_PIDFD_INFO_EXIT, &info) < 0)
@@ -86,6 +100,8 @@ int idm_pidfd_check_child(int pidfd, struct idm_pidref *process)
 	if (!process->key || idm_pidfd_get_info(pidfd, IDM_PIDFD_INFO_PID, &info) < 0 ||
 	    !(info.mask & IDM_PIDFD_INFO_PID))
 		return check_child_by_number(pidfd, process);
+	if (info.pid != info.tgid) /* of a thread, which has the parent of its process */
+		return -EINVAL;
 	process->pid = (pid_t)info.pid;
 	return info.ppid == (uint32_t)getpid() ? 0 : -ECHILD;
 }

@@ -19,7 +19,7 @@ struct idm_pidref {
 /*
  * Identifies the process of a pidfd whose exit the caller can await. -ECHILD: not a child of this
  * process. -ESRCH: it exited, another wait reaped it, and its status is lost. -EBADF, -EINVAL: not a
- * pidfd of a process.
+ * pidfd of a process, but for example of a thread.
  */
 int idm_pidfd_check_child(int pidfd, struct idm_pidref *process);
 

@@ -216,6 +216,11 @@ int idm_sys_fd_flags(int fd)
 	return (int)CALL(fcntl(fd, F_GETFD));
 }
 
+int idm_sys_open_flags(int fd)
+{
+	return (int)CALL(fcntl(fd, F_GETFL));
+}
+
 int idm_sys_ioctl(int fd, unsigned long request, void *arg)
 {
 	return (int)CALL(syscall(SYS_ioctl, fd, request, arg));

@@ -208,6 +208,7 @@ int idm_sys_flock(int fd, int operation);
 int idm_sys_dup(int fd); /* close-on-exec */
 int idm_sys_dup_to(int fd, int number);
 int idm_sys_fd_flags(int fd);
+int idm_sys_open_flags(int fd); /* those of open(2) */
 int idm_sys_ioctl(int fd, unsigned long request, void *arg);
 int idm_sys_poll(int fd, short events); /* without waiting: the events that are there */
 int idm_sys_rewind(int fd);

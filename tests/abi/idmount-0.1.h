@@ -2464,7 +2464,7 @@ int idm_reaper_fd(const struct idm_reaper *reaper);
  *            a procfs
  *   -EEXIST: this reaper holds another child by this name
  *   -EBADF: `pidfd` is not open
- *   -EINVAL: `pidfd` is not a pidfd
+ *   -EINVAL: `pidfd` is not a pidfd, or one of a thread (PIDFD_THREAD)
  *   -EINVAL: an unknown flag, or both flags
  *   -EMFILE: no more descriptors
  *   -ENOSPC: fs.epoll.max_user_watches

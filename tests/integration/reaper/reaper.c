@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -677,6 +678,76 @@ TEST(a_forked_child_that_stays_does_no_harm)
 	assert_next(reaper, &copy, copy.pid, CLD_KILLED, SIGKILL);
 	assert_nothing(reaper);
 	child_close(&copy);
+}
+
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD O_EXCL
+#endif
+
+struct threads {
+	pid_t other; /* of the child, in shared memory */
+	bool over;   /* it may end */
+	int end;     /* the child stays until this pipe does */
+};
+
+static void *run_other_thread(void *data)
+{
+	struct threads *t = data;
+
+	__atomic_store_n(&t->other, (pid_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&t->over, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	return NULL;
+}
+
+static void stay_with_threads(void *data)
+{
+	struct threads *t = data;
+	pthread_t thread;
+	char byte;
+
+	assert_int_equal(pthread_create(&thread, NULL, run_other_thread, t), 0);
+	must(read(t->end, &byte, 1));
+}
+
+static void no_pidfd_of_a_thread(void)
+{
+	assert_int_equal(syscall(SYS_pidfd_open, getpid(), PIDFD_THREAD), -1);
+}
+
+/* The end of a thread is no end of its process. */
+TEST_SINCE(6, 9, no_pidfd_of_a_thread, a_thread_of_a_child_is_refused)
+{
+	AUTO_REAPER struct idm_reaper *reaper = reaper_new();
+	struct threads *t = mmap(NULL, sizeof(*t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+				 -1, 0);
+	AUTO_CLOSE int pidfd = -1;
+	struct idm_error err;
+	struct child c;
+	int ends[2];
+
+	must(pipe2(ends, O_CLOEXEC));
+	t->end = ends[0];
+	c = child_start(stay_with_threads, t);
+	while (!__atomic_load_n(&t->other, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	pidfd = (int)must(syscall(SYS_pidfd_open, t->other, PIDFD_THREAD));
+	assert_error(idm_reaper_add(reaper, pidfd, 0, NULL, &err), -EINVAL, &err, "", "watch child",
+		     "is not a pidfd of a process");
+	__atomic_store_n(&t->over, true, __ATOMIC_RELEASE);
+	while (!is_readable(pidfd))
+		usleep(1000);
+	assert_error(idm_reaper_add(reaper, pidfd, 0, NULL, &err), -EINVAL, &err, "", "watch child",
+		     "is not a pidfd of a process");
+	add(reaper, &c, &c);
+	assert_nothing(reaper);
+	must(write(ends[1], "", 1));
+	assert_next(reaper, &c, c.pid, CLD_EXITED, 0);
+	assert_nothing(reaper);
+	child_close(&c);
+	close(ends[0]);
+	close(ends[1]);
+	munmap(t, sizeof(*t));
 }
 
 TEST(what_cannot_be_watched_is_refused)
