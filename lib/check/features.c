@@ -95,9 +95,9 @@ static int try_idmapped_mounts(const struct shared *shared)
 	/*
 	 * Before Linux 6.3, EINVAL means that tmpfs does not support it. The kernel checks the
 	 * filesystem after the user namespace and the caller's privilege, so it can map other
-	 * filesystems.
+	 * filesystems. Without CONFIG_USER_NS the same errno is that of the user namespace.
 	 */
-	return r == -EINVAL ? 0 : r;
+	return r == -EINVAL && shared->userns >= 0 ? 0 : r;
 }
 
 static int try_nosymfollow(const struct shared *shared)
@@ -236,7 +236,7 @@ static int try_overlay_idmapped_layers(const struct shared *shared)
 
 	if (fs < 0)
 		return fs;
-	if (layer == -EINVAL)
+	if (layer == -EINVAL && shared->userns >= 0)
 		layer = copy = clone_any_mapped(shared->userns);
 	if (layer < 0)
 		return layer;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* The features of the host are reported correctly, each time, to every caller. */
+#include <sched.h>
+#include <sys/syscall.h>
+
 #include "checks.h"
 #include "lib/base/macros.h"
 
@@ -109,6 +112,31 @@ static int expect_eperm(const struct idm_feature_info *f, void *unused)
 	assert_false(f->available);
 	assert_int_equal(f->errnum, has_no_call(f->name) ? ENOSYS : EPERM);
 	return 0;
+}
+
+static int expect_no_map(const struct idm_feature_info *f, void *n)
+{
+	static const char *const with_map[] = { "userns", "idmapped-mounts", "tmpfs-idmap",
+						"overlay-idmapped-layers" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(with_map); i++)
+		if (strcmp(f->name, with_map[i]) == 0) {
+			assert_false(f->available);
+			++*(int *)n;
+		}
+	return 0;
+}
+
+/* clone(2) fails with EINVAL on a kernel without CONFIG_USER_NS, and mounts cannot be mapped then. */
+TEST_ANYWHERE(without_user_namespaces_nothing_is_mapped)
+{
+	int n = 0;
+
+	scratch_enter();
+	refuse_call_with(SYS_clone, CLONE_NEWUSER, EINVAL);
+	refuse_call(SYS_clone3, EINVAL);
+	assert_int_equal(idm_features(0, expect_no_map, &n, NULL), 0);
+	assert_int_equal(n, 4);
 }
 
 TEST_ANYWHERE(an_ordinary_user_is_told_that_he_may_not)
