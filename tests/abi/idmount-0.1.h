@@ -59,7 +59,8 @@
  *  - The calling thread resolves paths, with its root, working directory and credentials.
  *  - No function is a cancellation point. pthread_cancel(3) takes effect in the caller, after the call.
  *    A callback runs with cancellation disabled. A thread whose cancel type is asynchronous must disable
- *    cancellation itself. Otherwise it loses the descriptor that a call returns.
+ *    cancellation itself. Otherwise it loses the descriptor that a call returns. idm_reaper_add() can then
+ *    keep the lock of its reaper, and every later call for that reaper waits for ever.
  *  - A function without "Requires:" requires no privilege and no particular kernel. A function without
  *    "Thread safety:" may run in any number of threads at once, on different objects. A function without
  *    "Since:" exists since 0.1.
