@@ -413,7 +413,8 @@ static int open_directory_of_mount(const struct placing *p, int root, const char
 	return is_same_mount(mount, p->place) ? idm_steal_fd(&directory) : -ESTALE;
 }
 
-static int find_mount_point(struct placing *p, int root, const char *root_path, struct idm_error *err)
+static int open_place_directory(struct placing *p, int root, const char *root_path,
+				struct idm_error *err)
 {
 	const char *below = get_path_below(p->path, root_path), *slash;
 	AUTO_FREE char *path = NULL;
@@ -454,7 +455,7 @@ static int find_mount_points(struct placing *placings, const struct preparation 
 		find_cover(placings, p);
 		r = check_cover_not_shared(p, err);
 		if (r == 0 && is_runtime_mount_moved(p))
-			r = find_mount_point(p, root.place, root.path, err);
+			r = open_place_directory(p, root.place, root.path, err);
 	}
 	free(root.path);
 	return r;

@@ -270,7 +270,7 @@ static int find_mount_point(struct exchange *x, struct placing *p)
 	return r;
 }
 
-static int replace_mount(struct exchange *x, struct placing *p)
+static int exchange_mount(struct exchange *x, struct placing *p)
 {
 	AUTO_CLOSE int place = -1;
 	int r = move_aside(x, p);
@@ -312,7 +312,7 @@ static int place_mount(struct exchange *x, struct placing *p)
 
 	if (p->place < 0 || (!p->mapped && !p->cover))
 		return 0;
-	r = p->cover ? place_on_cover(x, p) : replace_mount(x, p);
+	r = p->cover ? place_on_cover(x, p) : exchange_mount(x, p);
 	if (r < 0 || !p->mapped || !p->step.propagation)
 		return r;
 	x->doing = PROPAGATING;

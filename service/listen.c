@@ -93,7 +93,7 @@ static bool is_roots_alone(const struct stat *st)
 	return st->st_uid == 0 && (!(st->st_mode & (S_IWGRP | S_IWOTH)) || st->st_mode & S_ISVTX);
 }
 
-static bool is_same_directory(const struct stat *a, const struct stat *b)
+static bool is_same_inode(const struct stat *a, const struct stat *b)
 {
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
@@ -117,7 +117,7 @@ static int check_directories(int directory, const char *path)
 		if (!is_roots_alone(&st))
 			return fail_listen(path, "expected directories of root that no other user can "
 						 "write, without the sticky bit");
-	} while (!is_same_directory(&st, &below));
+	} while (!is_same_inode(&st, &below));
 	return 0;
 }
 

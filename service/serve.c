@@ -285,7 +285,7 @@ static bool park_connections(struct server *s, const struct slot *first)
 }
 
 /* The user has more than this process keeps. A child without a slot closes all. */
-static void close_unwatched(struct server *s, const struct slot *slot)
+static void close_in_child(struct server *s, const struct slot *slot)
 {
 	struct share *share = slot->share;
 	pid_t child = start_child(s, slot, UNWATCHED);
@@ -589,7 +589,7 @@ static void close_connections(struct server *s)
 		if (has_free_closer(s, slot->share))
 			close_by_child(s, slot);
 		else if (is_too_much(s, slot->share) && (s->stopping || !park_connections(s, slot)))
-			close_unwatched(s, slot);
+			close_in_child(s, slot);
 	}
 }
 

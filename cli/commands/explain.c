@@ -58,7 +58,7 @@ struct request {
 	const char *path;	 /* as it is in the command line */
 	struct verdict removal;	 /* of a file in the last directory on the way, by its layer */
 	bool removal_judged;
-	uint32_t uid;		 /* of the process; IDM_EXPLAIN_NO_ID: not known yet */
+	uint32_t uid; /* of the process; IDM_EXPLAIN_NO_ID: not known yet */
 };
 
 /* ---- verdicts ---- */

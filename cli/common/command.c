@@ -119,7 +119,8 @@ static bool is_known_value(const struct option_row *row, const char *value)
 	char list[LONGEST_LIST], text[3 * LONGEST_LIST];
 	struct suggestion s = { .word = value };
 
-	if (!row || !row->argument || !strchr(row->argument, '|') || !islower((unsigned char)*row->argument))
+	if (!row || !row->argument || !strchr(row->argument, '|') ||
+	    !islower((unsigned char)*row->argument))
 		return true;
 	snprintf(list, sizeof(list), "%s", row->argument);
 	if (compare_words(list, &s))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* The facts about the last place, for JSON. They are valid for a moment only, so they are written at once. */
+/* The facts about the last place, for JSON. They are valid for a moment only, so they are written at
+ * once. */
 #include <stdio.h>
 #include <sys/stat.h>
 

@@ -65,7 +65,7 @@ bool is_layer_path(const char *path, size_t *home)
 	return is;
 }
 
-static bool is_same_file(const struct stat *a, const struct stat *b)
+static bool are_one_file(const struct stat *a, const struct stat *b)
 {
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
@@ -74,7 +74,7 @@ static bool is_named(int parent, const char *name, const struct stat *directory)
 {
 	struct stat st;
 
-	return fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && is_same_file(&st, directory);
+	return fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && are_one_file(&st, directory);
 }
 
 /* Not "empty", nor "diff1", which containers/storage makes from converted ones. */
@@ -88,7 +88,7 @@ static bool is_in_home(const struct layer *l, const struct storage_home *home)
 {
 	struct stat st;
 
-	return fstatat(l->beside, "..", &st, 0) == 0 && is_same_file(&st, &home->st);
+	return fstatat(l->beside, "..", &st, 0) == 0 && are_one_file(&st, &home->st);
 }
 
 /* ".." also leads out of a mount, which can be there already. */

@@ -15,11 +15,11 @@ const struct idm_map *run_map_of_root(const struct run_request *q)
 }
 
 /*
- * Returns whether the container lacks_id an ID of the entry's seen column. *missing is the first such
+ * Returns whether the container lacks an ID of the entry's seen column. *missing is the first such
  * ID.
  */
-static bool lacks_id(const struct idm_map *container, unsigned int kind, const struct idm_entry *e,
-		     uint32_t *missing)
+static bool lacks_seen_id(const struct idm_map *container, unsigned int kind, const struct idm_entry *e,
+			  uint32_t *missing)
 {
 	const struct idm_entry *have;
 	size_t n = idm_map_entries(container, kind, &have);
@@ -40,7 +40,7 @@ static int check_entries(const struct run_bind *b, unsigned int kind, const stru
 	uint32_t missing;
 
 	for (size_t i = 0; i < n; i++)
-		if (lacks_id(container, kind, &e[i], &missing))
+		if (lacks_seen_id(container, kind, &e[i], &missing))
 			return report_usage(
 				"--bind %s:%s: map entry %c:%u:%u:%u: the container has no %s %u",
 				b->source, b->target, kind == IDM_UID ? 'u' : 'g', e[i].disk, e[i].seen,

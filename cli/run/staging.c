@@ -131,7 +131,8 @@ void run_leave_host(const struct run_request *q)
 	/* The new root covers the paths, so they are opened before. */
 	for (size_t i = 0; i < 2 && r == 0; i++)
 		r = open_system_mount(&mounts[i]);
-	top = r == 0 ? open_unmapped_filesystem("tmpfs", options, sizeof(options) / sizeof(options[0])) : -1;
+	top = r == 0 ? open_unmapped_filesystem("tmpfs", options, sizeof(options) / sizeof(options[0]))
+		     : -1;
 	if (top >= 0) {
 		replace_root(top, mounts, 2);
 		close(top);

@@ -18,7 +18,7 @@
 
 static const enum idm_error_step step_make = IDM_STEP_MAKE_USERNS;
 
-static const char *kind_name(unsigned int kind)
+static const char *name_of_kind(unsigned int kind)
 {
 	return kind == IDM_UID ? "uid" : "gid";
 }
@@ -113,7 +113,7 @@ int idm_diagnose_map_refused(const struct idm_map *map, unsigned int kind, int c
 			 "ID 0 in the seen column requires CAP_SETFCAP (Linux 5.12)");
 	} else if (!idm_in_initial_userns() && idm_find_lacking_id(map, kind, &lacking)) {
 		idm_fail(err, code, step, NULL,
-			 "seen %s %u of the map is not an ID of this user namespace", kind_name(kind),
+			 "seen %s %u of the map is not an ID of this user namespace", name_of_kind(kind),
 			 lacking);
 		idm_hint(err, "/proc/self/%s lists those that exist",
 			 kind == IDM_UID ? "uid_map" : "gid_map");
@@ -126,7 +126,8 @@ int idm_diagnose_map_refused(const struct idm_map *map, unsigned int kind, int c
 /* ---- IDs that are not the caller's ---- */
 
 /* Without a range of one kind the library has no ranges of the other kind either. The file has them. */
-static bool lacks_id(const struct idm_map *map, unsigned int kind, const char *owner, uint32_t *other)
+static bool lacks_id_outside(const struct idm_map *map, unsigned int kind, const char *owner,
+			     uint32_t *other)
 {
 	uint32_t own = kind == IDM_UID ? geteuid() : getegid();
 
@@ -136,7 +137,7 @@ static bool lacks_id(const struct idm_map *map, unsigned int kind, const char *o
 static int fail_other_id(unsigned int kind, uint32_t id, const char *owner, struct idm_error *err)
 {
 	return idm_fail(err, -EPERM, kind == IDM_UID ? IDM_STEP_WRITE_UID_MAP : IDM_STEP_WRITE_GID_MAP,
-			NULL, "%s %u is not an ID of %s", kind_name(kind), id, owner);
+			NULL, "%s %u is not an ID of %s", name_of_kind(kind), id, owner);
 }
 
 int idm_diagnose_other_id(const struct idm_map *map, struct idm_error *err)
@@ -147,8 +148,8 @@ int idm_diagnose_other_id(const struct idm_map *map, struct idm_error *err)
 
 	if (idm_nss_find_caller(owner, sizeof(owner)) < 0)
 		return 0;
-	kinds |= lacks_id(map, IDM_UID, owner, &ids.uid) ? IDM_UID : 0;
-	kinds |= lacks_id(map, IDM_GID, owner, &ids.gid) ? IDM_GID : 0;
+	kinds |= lacks_id_outside(map, IDM_UID, owner, &ids.uid) ? IDM_UID : 0;
+	kinds |= lacks_id_outside(map, IDM_GID, owner, &ids.gid) ? IDM_GID : 0;
 	if (!kinds)
 		return 0;
 	if (kinds & IDM_UID)
@@ -174,7 +175,7 @@ static void hint_host_root(unsigned int kind, struct idm_error *err)
 
 	if (host)
 		idm_hint(err, "disk IDs count on the host: %s 0 of this user namespace is %u there",
-			 kind_name(kind), host);
+			 name_of_kind(kind), host);
 }
 
 static void hint_host_id(unsigned int kinds, uint32_t id, struct idm_error *err)

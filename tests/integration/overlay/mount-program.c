@@ -635,7 +635,7 @@ static void assert_reported(mount_function *mount, const char *options, const ch
 
 static void options_have_no_names_below_65(void)
 {
-	untried("the kernel does not check the options of an overlay one by one before Linux 6.5");
+	untried("the kernel does not check the options of an overlay one by one");
 }
 
 /* With a map there are two ways to an overlay. The second one must not hide the reason of the first. */

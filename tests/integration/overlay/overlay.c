@@ -97,7 +97,7 @@ TEST(the_layers_are_free_afterwards)
 
 static void options_have_no_names_below_65(void)
 {
-	untried("the kernel does not check the options of an overlay one by one before Linux 6.5");
+	untried("the kernel does not check the options of an overlay one by one");
 }
 
 /* mount(2) reports no reason, which the other way shows. */
