@@ -675,6 +675,7 @@ ssize_t idm_map_print(const struct idm_map *map, enum idm_format format, unsigne
  *   -EINVAL: IDM_USERNS_ZOMBIE or IDM_USERNS_LIVE, and the kernel refuses a child that shares memory
  *   -E2BIG: the map is too large, see idm_map_check(), also after the cut at the caller's own map
  *   -EPERM: a privilege is missing; err says which
+ *   -EPERM: the caller is not dumpable, and has sealed memory that is read-only (mseal(2))
  *   -EACCES: IDM_USERNS_ZOMBIE or IDM_USERNS_LIVE where another way is needed
  *   -EACCES: a security module closes the child's files in /proc
  *   -ENOSPC: user.max_user_namespaces, or 32 levels

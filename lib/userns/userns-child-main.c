@@ -32,17 +32,36 @@
 #define CLOSE_RANGE_UNSHARE 2U /* Linux 5.9 */
 #endif
 #define FUTEX_WAKE_ONE 1
+#define VVAR_PAGES 16 /* no architecture has more */
+
+/* The kernel's own data for the vDSO are below it. They are everybody's, and cannot be emptied. */
+HERE static int is_by_vdso(const struct idm_userns_child_shared *shared, unsigned long at)
+{
+	return shared->vdso && at < shared->vdso && shared->vdso - at <= VVAR_PAGES * shared->page;
+}
+
+/*
+ * Of a private mapping the content is gone then. EPERM: it is sealed and read-only. ENOMEM: nothing is
+ * mapped there. No mapping is locked in a child.
+ */
+HERE static long empty_page(const struct idm_userns_child_shared *shared, unsigned long at)
+{
+	long r = raw(SYS_madvise, at, shared->page, MADV_DONTNEED);
+
+	return r == -EINVAL && is_by_vdso(shared, at) ? 0 : r;
+}
 
 /*
  * In pieces, as large as the kernel lets them be. It refuses a piece that holds a sealed mapping (Linux
  * 6.10), such as the vDSO: of a single page that it refuses the content is thrown away. Behind that, the
- * pieces grow again. EINVAL: the piece extends beyond the end of the memory. From any later place a
- * piece of this size does so, too, and is never tried again: the calls are as few as an address has
- * bits.
+ * pieces grow again. EINVAL: the piece extends beyond the end of the memory, or ends inside of a huge
+ * page. From any later place a piece of this size does so, too, and is never tried again: the calls are
+ * as few as an address has bits. Returns 0, or -errno if a page keeps its content.
  */
-HERE static void unmap_range(unsigned long from, unsigned long to, unsigned long page)
+HERE static long unmap_range(const struct idm_userns_child_shared *shared, unsigned long from,
+			     unsigned long to)
 {
-	unsigned long too_large = END, size = to - from;
+	unsigned long page = shared->page, too_large = END, size = to - from;
 
 	while (from < to) {
 		long r;
@@ -56,29 +75,37 @@ HERE static void unmap_range(unsigned long from, unsigned long to, unsigned long
 			size = size / 2 & -page;
 			continue;
 		}
-		if (r == -EINVAL)
-			return;
-		if (r < 0)
-			raw(SYS_madvise, from, size, MADV_DONTNEED);
+		if (r < 0) {
+			long emptied = empty_page(shared, from);
+
+			if (r == -EINVAL && emptied == -ENOMEM)
+				return 0;
+			if (emptied < 0)
+				return emptied;
+		}
 		from += size;
 		if (size < too_large / 2)
 			size *= 2;
 	}
+	return 0;
 }
 
-HERE static void unmap_all_but_kept(const struct idm_userns_child_shared *shared)
+HERE static long unmap_all_but_kept(const struct idm_userns_child_shared *shared)
 {
 	unsigned long from = shared->page; /* nothing can be mapped below */
+	long r = 0;
 
-	for (int i = 0; i < shared->n_kept; i++) {
+	for (int i = 0; i < shared->n_kept && r == 0; i++) {
 		if (shared->kept[i].from > from)
-			unmap_range(from, shared->kept[i].from, shared->page);
+			r = unmap_range(shared, from, shared->kept[i].from);
 		from = shared->kept[i].to;
 	}
-	unmap_range(from, END, shared->page);
+	if (r == 0)
+		r = unmap_range(shared, from, END);
 	/* The kernel continues to write there. */
-	if (shared->noted)
-		raw(SYS_madvise, shared->noted & -shared->page, shared->page, MADV_DONTNEED);
+	if (r == 0 && shared->noted)
+		r = empty_page(shared, shared->noted & -shared->page);
+	return r;
 }
 
 HERE void idm_userns_child_main(void *data)
@@ -90,10 +117,10 @@ HERE void idm_userns_child_main(void *data)
 	root[0] = '/';
 	root[1] = '\0';
 	raw(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
-	unmap_all_but_kept(shared);
+	shared->full = unmap_all_but_kept(shared) < 0;
 	/* A new, empty table: nothing is copied. */
-	if (raw(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE) == 0 && raw(SYS_chdir, root) == 0 &&
-	    raw(SYS_prctl, PR_SET_DUMPABLE, 1) == 0) {
+	if (!shared->full && raw(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE) == 0 &&
+	    raw(SYS_chdir, root) == 0 && raw(SYS_prctl, PR_SET_DUMPABLE, 1) == 0) {
 		__atomic_store_n(&shared->ready, 1, __ATOMIC_RELEASE);
 		raw(SYS_futex, &shared->ready, FUTEX_WAKE_ONE, 1);
 		while (raw(SYS_getppid) == shared->parent &&

@@ -25,6 +25,7 @@
 #include <sched.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -295,6 +296,7 @@ static void keep_pages(struct idm_userns_child_shared *shared, unsigned long fro
 static void keep_needed_pages(struct idm_userns_child_shared *shared)
 {
 	shared->page = (unsigned long)sysconf(_SC_PAGESIZE);
+	shared->vdso = getauxval(AT_SYSINFO_EHDR);
 	keep_pages(shared, (unsigned long)__start_idm_userns_child,
 		   (unsigned long)__stop_idm_userns_child);
 	keep_pages(shared, (unsigned long)shared, (unsigned long)shared + SHARED_SIZE);
@@ -314,8 +316,8 @@ static void await_ready(struct idm_userns_child *child)
 
 static int clone_on_shared_stack(struct idm_userns_child *child)
 {
-	const long call[5] =
-		IDM_CLONE_ARGS(OWN_FLAGS, (char *)child->shared + SHARED_SIZE, &child->pidfd, 0);
+	const long call[5] = IDM_CLONE_ARGS(OWN_FLAGS, (char *)child->shared + SHARED_SIZE,
+					    &child->pidfd, 0);
 
 	return (int)idm_raw_clone(SYS_clone, call, idm_userns_child_main, child->shared);
 }

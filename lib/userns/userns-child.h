@@ -25,9 +25,11 @@ struct idm_userns_child_shared {
 	pid_t parent;	/* what its getppid() returns as long as the caller lives */
 	uint32_t over;	/* tells it to exit, should it not be possible to kill it */
 	uint32_t ready; /* of the third way: it is dumpable */
+	uint32_t full;	/* it is not, and exits: a page could be neither unmapped nor emptied */
 	int n_kept;
 	struct idm_userns_child_range kept[3]; /* of its memory, sorted */
 	unsigned long page;		       /* the size of one */
+	unsigned long vdso;		       /* 0: not known */
 	unsigned long noted; /* where the kernel writes in the page of a restartable sequence */
 };
 

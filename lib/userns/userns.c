@@ -187,6 +187,10 @@ static int write_through(struct request *q, struct idm_userns_child *child, stru
 {
 	int r = open_child_files(child, q->initial, f, q->err), alive;
 
+	if (r == -EACCES && child->way == IDM_USERNS_CHILD_OWN && child->shared->full)
+		r = idm_fail(
+			q->err, -EPERM, step_open, NULL,
+			"the caller has sealed memory, which its child can neither unmap nor empty");
 	/* Also if that failed: there are many errnos for "it is gone", such as EINVAL and EACCES. */
 	alive = prove_child_alive(child, q->err);
 	/* Any process of its user may trace it: it is dead before it has an ID. */

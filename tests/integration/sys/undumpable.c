@@ -374,6 +374,46 @@ TEST_ANYWHERE(whatever_the_caller_has_mapped)
 	assert_string_equal(sealed, secret);
 }
 
+static void seal_secret(void)
+{
+	char *sealed = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_true(sealed != MAP_FAILED);
+	memcpy(sealed, secret, sizeof(secret));
+	must(mprotect(sealed, 4096, PROT_READ));
+	must(syscall(462 /* mseal */, sealed, 4096, 0));
+}
+
+static void have_sealed_secret(void *unused)
+{
+	AUTO_MAP struct idm_map *map = map_of("u:5:1000:1,g:6:1000:1");
+	struct idm_userns_child child;
+	struct idm_error err;
+
+	(void)unused;
+	become_user(1000, 1000);
+	must(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
+	seal_secret();
+	assert_ok(idm_userns_child_start(&child, IDM_USERNS_CHILD_OWN), NULL);
+	assert_false(child.shared->ready);
+	assert_int_equal(idm_userns_child_end(&child), 0);
+	assert_error(idm_userns_open(map, IDM_USERNS_OWN_MEMORY, &err), -EPERM, &err, "", NULL,
+		     "sealed memory");
+}
+
+static void no_memory_is_sealed(void)
+{
+	assert_int_equal(syscall(462 /* mseal */, NULL, 0, 0), -1);
+}
+
+TEST_SINCE(6, 10, no_memory_is_sealed, a_secret_that_cannot_be_dropped_is_shown_to_no_other_process)
+{
+	need_root();
+	if (!IDM_RAW_HAS_ASSEMBLY)
+		skip_test("not on this architecture");
+	in_child(have_sealed_secret, NULL);
+}
+
 /* ---- where the kernel refuses a child that shares memory ---- */
 
 static void refuse_shared_memory(void)
