@@ -34,7 +34,8 @@
 #define FUTEX_WAKE_ONE 1
 #define VVAR_PAGES 16 /* no architecture has more */
 
-/* The kernel's own data for the vDSO are below it. All processes share them, and they cannot be emptied. */
+/* The kernel's own data for the vDSO are below it. Every process has them, and they cannot be emptied.
+ */
 HERE static int is_by_vdso(const struct idm_userns_child_shared *shared, unsigned long at)
 {
 	return shared->vdso && at < shared->vdso && shared->vdso - at <= VVAR_PAGES * shared->page;
