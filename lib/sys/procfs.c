@@ -282,30 +282,57 @@ int idm_procfs_process(int proc, pid_t number)
 	return idm_sys_openat2(proc, name, O_PATH | O_DIRECTORY, 0, INSIDE);
 }
 
-bool idm_procfs_child_would_be_init(void)
+/* Other mounts can cover them. */
+static bool shows_pid_namespaces(int proc)
+{
+	AUTO_CLOSE int own = idm_sys_openat2(proc, "thread-self/ns/pid", O_PATH | O_NOFOLLOW, 0, INSIDE);
+
+	return own >= 0;
+}
+
+static bool would_be_init_in(int proc)
 {
 	struct stat own, children;
 	AUTO_CLOSE int fd = -1;
-	int r;
+	int r = idm_sys_fstatat(proc, "thread-self/ns/pid_for_children", &children, 0);
 
-	/* Most callers' children are there. Reading the link costs half as much as following it. */
-	if (names_initial_pidns(AT_FDCWD, "/proc/thread-self/ns/pid_for_children"))
-		return false;
-	r = idm_sys_fstatat(AT_FDCWD, "/proc/thread-self/ns/pid_for_children", &children, 0);
-	if (idm_sys_fstatat(AT_FDCWD, "/proc/thread-self/ns/pid", &own, 0) < 0)
-		return false;
+	if (idm_sys_fstatat(proc, "thread-self/ns/pid", &own, 0) < 0)
+		return true; /* not known */
 	/* Linux 4.12. The link has no target as long as the namespace has no init ... */
 	if (r == -ENOENT)
 		return true;
 	if (r < 0 || children.st_ino == own.st_ino)
 		return false;
 	/* ... but in 7.2 it has. Since 6.11 one can ask for process 1 of the namespace. */
-	fd = idm_sys_openat(AT_FDCWD, "/proc/thread-self/ns/pid_for_children", O_RDONLY, 0);
+	fd = idm_sys_openat(proc, "thread-self/ns/pid_for_children", O_RDONLY, 0);
 	return fd >= 0 && idm_sys_ioctl(fd, IDM_NS_GET_PID_FROM_PIDNS, (void *)1) == -ESRCH;
+}
+
+bool idm_procfs_child_would_be_init(void)
+{
+	AUTO_CLOSE int proc = -1;
+
+	/* Most callers' children are there. Reading the link costs half as much as following it. */
+	if (names_initial_pidns(AT_FDCWD, "/proc/thread-self/ns/pid_for_children"))
+		return false;
+	proc = open_procfs_root(shows_pid_namespaces, "", NULL);
+	return proc < 0 || would_be_init_in(proc);
 }
 
 int idm_diagnose_no_init(enum idm_error_step step, struct idm_error *err)
 {
+	AUTO_CLOSE int proc = open_procfs_root(shows_pid_namespaces, "", NULL);
+
+	if (proc < 0) {
+		idm_fail(
+			err, -ENOENT, IDM_STEP_FIND_CHILD, "/proc",
+			"expected a procfs that shows the PID namespace of the child, and a private one "
+			"cannot be created: %s",
+			idm_errno_text(-proc));
+		idm_hint(err, "mount a procfs of this PID namespace at /proc, and no other mount on its "
+			      "files");
+		return -ENOENT;
+	}
 	return idm_fail(
 		err, -EBUSY, step, NULL,
 		"the child would become the init of the PID namespace that this thread unshared");

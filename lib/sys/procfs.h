@@ -64,11 +64,12 @@ const char *idm_procfs_find_line(const char *status, const char *name);
 
 /*
  * Whether this thread has unshared a PID namespace that has no process yet. The next child becomes its
- * init, and when that exits, the namespace can never have a process again.
+ * init, and when that exits, the namespace can never have a process again. True also if that is not
+ * known: the caller has no procfs, and can make none.
  */
 bool idm_procfs_child_would_be_init(void);
 
-/* Fills in that this is so. Returns -EBUSY. */
+/* Fills in that this is so, and returns -EBUSY. Or that it is not known: -ENOENT. */
 int idm_diagnose_no_init(enum idm_error_step step, struct idm_error *err);
 
 #endif

@@ -307,9 +307,11 @@ int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_er
 		return r;
 	initial = q.initial = idm_procfs_of_initial();
 	if (initial < 0 && idm_procfs_child_would_be_init()) {
-		idm_diagnose_no_init(step, err);
-		idm_hint(err, "make the user namespace before unshare(CLONE_NEWPID), or after the fork");
-		return -EBUSY;
+		r = idm_diagnose_no_init(step, err);
+		if (r == -EBUSY)
+			idm_hint(err, "make the user namespace before unshare(CLONE_NEWPID), or after "
+				      "the fork");
+		return r;
 	}
 	return flags ? open_one_way(&q, flags) : open_any_way(&q);
 }

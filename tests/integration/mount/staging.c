@@ -320,6 +320,29 @@ TEST(a_child_that_would_be_an_init_is_explained)
 	in_child(before_the_init_of_a_pid_namespace, NULL);
 }
 
+static void do_nothing(void *unused)
+{
+	(void)unused;
+}
+
+static void before_an_init_without_proc(void *unused)
+{
+	struct idm_error err;
+
+	(void)unused;
+	must(chroot(SCRATCH));
+	must(chdir("/"));
+	must(unshare(CLONE_NEWPID));
+	assert_error(idm_staging_open(0, &err), -EBUSY, &err, NULL, NULL, "would become the init");
+	in_child(do_nothing, NULL); /* the namespace can still have one */
+}
+
+TEST(without_proc_no_child_becomes_an_init)
+{
+	scratch_enter();
+	in_child(before_an_init_without_proc, NULL);
+}
+
 static void open_without_sys_chroot(void *unused)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
