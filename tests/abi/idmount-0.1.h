@@ -1540,6 +1540,10 @@ int idm_plan_apply(const struct idm_plan *plan, int dirfd, const char *target,
  * continues. A journal whose first line is not complete lists nothing, and is removed: a crash can leave an
  * empty file. It must be a regular file of the caller, as every journal.
  *
+ * Another mount namespace can have a copy of the mounts, such as that of a container that still runs. Undo
+ * keeps that copy, except for mounts on a target that idm_plan_apply() created: the kernel detaches these
+ * in every mount namespace when the target is removed. So undo it after the container has ended.
+ *
  * @journal: the journal of idm_plan_apply()
  * @flags: 0 or IDM_PLAN_UNDO_LAZY
  * @err: may be NULL; names the mount or file
