@@ -67,7 +67,7 @@ static int note_verdict(const struct verdict *v, void *data)
 {
 	struct request *request = data;
 
-	request->refused |= v->result.errnum != 0;
+	request->refused |= v->result.errnum != 0 || v->is_unknown;
 	report_verdict(&request->report, v);
 	return v->result.errnum != 0 && !v->is_unknown;
 }
@@ -100,6 +100,16 @@ static bool judge_layers(const struct request *request, struct verdict *v)
 	return true;
 }
 
+/* They show what they permit to read. A change, or a directory that several of them have, asks more. */
+static void note_unseen_layers(struct request *request, struct verdict *v)
+{
+	bool merges = S_ISDIR(v->facts.inode->mode) && v->facts.access != IDM_ACCESS_EXECUTE;
+	bool changes = v->facts.access != IDM_ACCESS_READ && v->facts.access != IDM_ACCESS_EXECUTE;
+
+	request->report.unseen |= IDM_UNSEEN_LAYERS;
+	v->is_unknown = v->place->is_last && (merges || changes);
+}
+
 /* Returns 1 if it is refused, or -errno with the error filled in. */
 static int find_verdict(struct request *request, struct verdict *v, struct idm_error *err)
 {
@@ -109,8 +119,10 @@ static int find_verdict(struct request *request, struct verdict *v, struct idm_e
 		return r;
 	/* The library does not see layers. */
 	v->uncopyable = is_on_overlay(v) ? request->uncopyable : 0;
-	if (is_on_overlay(v) && !v->result.errnum && !judge_layers(request, v))
-		request->report.unseen |= IDM_UNSEEN_LAYERS;
+	if (is_on_overlay(v) && v->result.errnum)
+		judge_layer_first(v);
+	else if (is_on_overlay(v) && !judge_layers(request, v))
+		note_unseen_layers(request, v);
 	if (!v->place->is_last)
 		request->uncopyable = v->uncopyable;
 	if (!v->place->is_last && !v->result.errnum)
@@ -190,12 +202,17 @@ static int explain_step(const struct idm_explain_info *place, void *data)
 			     .path = place->path,
 			     .facts = IDM_EXPLAIN_OPTIONS_INIT,
 			     .subject = &request->subject };
+	struct idm_explain_inode inode;
 	uint32_t unseen = 0;
 	int r;
 
 	idm_explain_copy(place->facts, &v.facts);
 	r = add_subject(&request->subject, place, &v.facts, &unseen, visit->err);
 	request->uid = v.facts.fsuid;
+	if (r == 0)
+		settle_owner(&v, &inode);
+	if (v.has_certain_owner)
+		unseen &= ~IDM_UNSEEN_OWNER;
 	if (r == 0)
 		r = report_path_place(&request->report, &v, visit->err);
 	/* find_verdict() looks for them. */

@@ -109,7 +109,7 @@ static bool may_hidden_entries_allow(const struct verdict *v)
 
 bool may_lack_owner(const struct verdict *v)
 {
-	return v->place->unseen & IDM_UNSEEN_OWNER && !v->facts.mount_map &&
+	return v->place->unseen & IDM_UNSEEN_OWNER && !v->has_certain_owner && !v->facts.mount_map &&
 	       (is_on_overlay(v) || v->facts.fs_map);
 }
 

@@ -19,8 +19,8 @@ struct layer_check {
 	struct verdict *v;
 	const struct layer_file *file;
 	struct mounters mounters;
-	unsigned int refusals; /* of how many mounters */
-	const char *doubt;     /* of a refusal, after "unless"; NULL: none */
+	unsigned int refused; /* 1 << N: to mounter N */
+	const char *doubt;    /* of a refusal, after "unless"; NULL: none */
 	bool is_judged;
 };
 
@@ -198,7 +198,7 @@ static int judge_mounter(struct layer_check *check, const struct idm_explain_inf
 static void judge_mounters(struct layer_check *check, const struct idm_explain_info *place)
 {
 	for (size_t i = 0; i < check->mounters.n; i++)
-		check->refusals += (unsigned int)judge_mounter(check, place, i);
+		check->refused |= (unsigned int)judge_mounter(check, place, i) << i;
 	check->is_judged = true;
 }
 
@@ -207,6 +207,52 @@ static int judge_layer_file(const struct idm_explain_info *place, void *data)
 	if (place->is_last)
 		judge_mounters(data, place);
 	return 0;
+}
+
+/* ---- directories that are merged ---- */
+
+/*
+ * The mounter reads each of them, or looks a name up in one after the other. Returns false if the others
+ * do not matter. A search depends on the name: a layer above may have it.
+ */
+static bool get_merged_access(const struct verdict *v, enum idm_access *access)
+{
+	if (!S_ISDIR(v->facts.inode->mode) || !v->place->is_last)
+		return false;
+	*access = v->facts.access == IDM_ACCESS_CREATE ? IDM_ACCESS_EXECUTE : v->facts.access;
+	if (v->facts.access == IDM_ACCESS_UNLINK)
+		*access = IDM_ACCESS_READ; /* rmdir(2) requires that it is empty */
+	return *access == IDM_ACCESS_READ || *access == IDM_ACCESS_EXECUTE;
+}
+
+static int judge_merged_file(const struct idm_explain_info *place, void *data)
+{
+	struct layer_check *check = data;
+	enum idm_access access;
+
+	if (!place->is_last || !get_merged_access(check->v, &access))
+		return 0;
+	for (size_t i = 0; i < check->mounters.n; i++) {
+		struct verdict layer = { .place = place, .path = place->path };
+
+		layer.facts = (struct idm_explain_options)IDM_EXPLAIN_OPTIONS_INIT;
+		idm_explain_copy(place->facts, &layer.facts);
+		become_mounter(&check->mounters.list[i], &layer.facts);
+		layer.facts.access = access;
+		if (fill_in_verdict(&layer, NULL) == 0 && layer.result.errnum)
+			check->refused |= (unsigned int)refuse_by_layer(check, &layer) << i;
+	}
+	return 0;
+}
+
+static void judge_merged(struct layer_check *check)
+{
+	for (size_t i = 0; i < check->file->n_merged; i++)
+		if (idm_explain_path(0, check->file->merged[i], IDM_EXPLAIN_NOFOLLOW, judge_merged_file,
+				     check, NULL) < 0)
+			check->is_judged = false;
+	if (check->refused && check->v->facts.access == IDM_ACCESS_EXECUTE)
+		check->doubt = "a layer above it has the name";
 }
 
 /*
@@ -218,20 +264,41 @@ static bool is_judged_as_shown(const struct verdict *v)
 	return v->facts.access == IDM_ACCESS_READ || v->facts.access == IDM_ACCESS_EXECUTE;
 }
 
+static bool are_all_refused(const struct layer_check *check)
+{
+	return check->refused == (1U << check->mounters.n) - 1;
+}
+
 /* If the mounters that are possible differ, the verdict is not known. */
 static void judge_layer_of(struct layer_check *check)
 {
-	find_mounters(check->v->subject->pid, check->file->userxattr, &check->mounters);
+	struct verdict *v = check->v;
+
+	find_mounters(v->subject->pid, check->file->userxattr, &check->mounters);
 	if (check->mounters.n && *check->file->path)
 		idm_explain_path(0, check->file->path, IDM_EXPLAIN_NOFOLLOW, judge_layer_file, check,
 				 NULL);
 	else if (check->mounters.n)
-		judge_mounters(check, check->v->place);
-	if (check->refusals && check->refusals < check->mounters.n)
+		judge_mounters(check, v->place);
+	if (!check->refused && check->is_judged)
+		judge_merged(check);
+	if (check->refused && !are_all_refused(check))
 		check->doubt = "another process mounted it";
-	check->v->is_unknown = check->doubt;
-	check->v->doubt = check->doubt;
-	free_mounters(&check->mounters);
+	v->is_unknown = check->doubt;
+	v->doubt = check->doubt;
+}
+
+/* A file that a change copies to the upper layer is only read in its own. */
+static bool can_be_judged(const struct verdict *v, const struct layer_file *file)
+{
+	enum idm_access access;
+
+	if (file->merged_unseen && get_merged_access(v, &access) &&
+	    v->facts.access != IDM_ACCESS_EXECUTE)
+		return false;
+	if (*file->path)
+		return !file->map_unseen;
+	return file->has_options && (is_judged_as_shown(v) || file->is_copied_up);
 }
 
 bool judge_layer(struct verdict *v)
@@ -240,8 +307,35 @@ bool judge_layer(struct verdict *v)
 	struct layer_check check = { .v = v, .file = &file };
 
 	find_layer_file(v, &file);
-	if (*file.path ? !file.map_unseen : file.has_options && is_judged_as_shown(v))
+	if (!*file.path && file.is_copied_up)
+		file.lower = 1;
+	if (can_be_judged(v, &file))
 		judge_layer_of(&check);
+	free_mounters(&check.mounters);
 	free_layer_file(&file);
 	return check.is_judged;
+}
+
+/* The overlay itself allows this part of the access. */
+static bool get_first_access(const struct verdict *v, struct idm_explain_options *facts)
+{
+	*facts = v->facts;
+	if (v->facts.access == IDM_ACCESS_CREATE) {
+		facts->access = IDM_ACCESS_EXECUTE;
+		return true;
+	}
+	facts->attr &= ~(uint32_t)IDM_ATTR_RDONLY;
+	return v->facts.access == IDM_ACCESS_WRITE && v->result.rule == IDM_RULE_MOUNT_READONLY;
+}
+
+void judge_layer_first(struct verdict *v)
+{
+	struct verdict first = *v;
+
+	if (!get_first_access(v, &first.facts) || fill_in_verdict(&first, NULL) < 0 ||
+	    first.result.errnum || !judge_layer(&first) || !first.result.errnum || first.is_unknown)
+		return;
+	first.facts = v->facts;
+	*v = first;
+	v->reason = v->layer_reason;
 }

@@ -12,32 +12,100 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/lowerdir.h"
 #include "lib/base/macros.h"
 #include "lib/base/unescape.h"
+#include "lib/sys/capability.h"
 #include "lib/sys/syscall.h"
 
 struct layer_search {
 	struct layer_file *file;
 	struct statx shown; /* by the overlay */
+	struct statx root;  /* its root directory; zero: not visible */
 	const char *below;  /* the root directory of the overlay */
 	unsigned int lower;
+	bool is_merging; /* the file is found, and is a directory */
 };
 
 enum { SEARCH_ON = 0, SEARCH_ENDED = 1 };
 
-/* ---- one layer ---- */
+/* A detached mount has no other path, as the layers of idmount overlay. */
+static bool is_detached_layer(const char *layer)
+{
+	return strcmp(layer, "/") == 0;
+}
 
 static int query_fingerprint(int fd, struct statx *st)
 {
 	return idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
 			     STATX_BASIC_STATS & ~STATX_ATIME, st);
 }
+
+/* ---- directories that are merged ---- */
+
+static bool has_overlay_attribute(const struct layer_search *s, int fd, const char *name, char *value)
+{
+	char key[64];
+
+	snprintf(key, sizeof(key), "%s.overlay.%s", s->file->userxattr ? "user" : "trusted", name);
+	return idm_sys_getxattr(fd, key, value, 1) != -ENODATA;
+}
+
+/* "y": it hides the layers below. With a redirect, it is merged with a directory of another name. */
+static int continue_merge(struct layer_search *s, int fd)
+{
+	char value = '\0';
+
+	s->is_merging = true;
+	if (!s->file->userxattr && !idm_has_capability(CAP_SYS_ADMIN))
+		s->file->merged_unseen = true;
+	if (has_overlay_attribute(s, fd, "redirect", &value))
+		s->file->merged_unseen = true;
+	has_overlay_attribute(s, fd, "opaque", &value);
+	return value == 'y' || s->file->merged_unseen ? SEARCH_ENDED : SEARCH_ON;
+}
+
+static int add_merged(struct layer_search *s, int fd, const char *path)
+{
+	struct layer_file *file = s->file;
+	char *copy = file->n_merged < MERGED_MOST ? strdup(path) : NULL;
+
+	if (copy)
+		file->merged[file->n_merged++] = copy;
+	file->merged_unseen |= !copy;
+	return continue_merge(s, fd);
+}
+
+/* A file or a whiteout in a layer hides the layers below. */
+static int merge_layer(struct layer_search *s, const char *layer)
+{
+	AUTO_CLOSE int fd = -1;
+	char path[PATH_MAX];
+	struct statx st;
+
+	if (is_detached_layer(layer) || access(layer, F_OK) < 0 ||
+	    (size_t)snprintf(path, sizeof(path), "%s%s", layer, s->below) >= sizeof(path)) {
+		s->file->merged_unseen = true;
+		return SEARCH_ENDED;
+	}
+	fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return SEARCH_ON;
+	if (fd < 0 || query_fingerprint(fd, &st) < 0) {
+		s->file->merged_unseen = true;
+		return SEARCH_ENDED;
+	}
+	return S_ISDIR(st.stx_mode) ? add_merged(s, fd, path) : SEARCH_ENDED;
+}
+
+/* ---- one layer ---- */
 
 static bool is_same_time(const struct statx_timestamp *a, const struct statx_timestamp *b)
 {
@@ -85,16 +153,19 @@ static int use_layer_file(struct layer_search *s, int fd, const struct statx *st
 	read_layer_map(fd, file);
 	file->uid = to_layer_disk(file, IDM_UID, st->stx_uid);
 	file->gid = to_layer_disk(file, IDM_GID, st->stx_gid);
-	return SEARCH_ENDED;
+	return S_ISDIR(st->stx_mode) ? continue_merge(s, fd) : SEARCH_ENDED;
 }
 
 /* A layer that does not have the name lets the next one show the file. */
 static int search_layer(struct layer_search *s, const char *layer, bool is_upper)
 {
-	AUTO_CLOSE int directory = open(layer, O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -1;
+	AUTO_CLOSE int directory = -1, fd = -1;
 	char path[PATH_MAX];
 	struct statx st;
 
+	if (s->is_merging)
+		return merge_layer(s, layer);
+	directory = open(layer, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	s->lower += !is_upper;
 	if (directory < 0 ||
 	    (size_t)snprintf(path, sizeof(path), "%s%s", layer, s->below) >= sizeof(path))
@@ -133,6 +204,22 @@ static char *find_upper_option(const char *options)
 	return option ? strndup(option + 1, strcspn(option + 1, ",")) : NULL;
 }
 
+/* The root directory of an overlay is shown as that of its upper layer. */
+static bool is_plain_upper(const struct layer_search *s, const char *upper)
+{
+	AUTO_CLOSE int directory = open(upper, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct layer_file layer = { 0 };
+	struct statx st;
+	bool is_plain;
+
+	if (directory < 0 || query_fingerprint(directory, &st) < 0 || !is_shown_file(&s->root, &st))
+		return false;
+	read_layer_map(directory, &layer);
+	is_plain = !layer.map && !layer.map_unseen;
+	idm_map_free(layer.map);
+	return is_plain;
+}
+
 /* The upper layer comes last in the text. */
 static int search_upper(struct layer_search *s, const char *options)
 {
@@ -140,6 +227,7 @@ static int search_upper(struct layer_search *s, const char *options)
 	const char *upper = option ? match_option(option, "upperdir=") : NULL;
 	int r = upper ? search_layer(s, upper, true) : SEARCH_ON;
 
+	s->file->is_copied_up = upper && r == SEARCH_ON && !s->is_merging && is_plain_upper(s, upper);
 	free(option);
 	return r;
 }
@@ -216,6 +304,22 @@ static const char *find_path_below(const struct verdict *v, char *path, size_t s
 	return path;
 }
 
+static void query_root(const struct verdict *v, struct statx *root)
+{
+	const struct idm_mount_info *mount = v->place->mount;
+	char path[PATH_MAX + 64];
+	AUTO_CLOSE int fd = -1;
+	uint64_t id, own;
+
+	snprintf(path, sizeof(path), "/proc/self/root%s", mount->target);
+	if (v->subject->pid)
+		snprintf(path, sizeof(path), "/proc/%d/root%s", (int)v->subject->pid, mount->target);
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (strcmp(mount->root, "/") != 0 || fd < 0 || idm_short_mount_id(fd, &id) < 0 ||
+	    idm_short_mount_id(v->place->fd, &own) < 0 || id != own || query_fingerprint(fd, root) < 0)
+		*root = (struct statx){ 0 };
+}
+
 static FILE *open_mountinfo(pid_t pid)
 {
 	char name[48] = "/proc/self/mountinfo";
@@ -245,6 +349,7 @@ void find_layer_file(const struct verdict *v, struct layer_file *file)
 	mountinfo = open_mountinfo(v->subject->pid);
 	if (!mountinfo)
 		return;
+	query_root(v, &s.root);
 	search_mountinfo(&s, mountinfo, id);
 	fclose(mountinfo);
 }
@@ -252,4 +357,31 @@ void find_layer_file(const struct verdict *v, struct layer_file *file)
 void free_layer_file(struct layer_file *file)
 {
 	idm_map_free(file->map);
+	for (size_t i = 0; i < file->n_merged; i++)
+		free(file->merged[i]);
+}
+
+static void settle_id(const struct layer_file *file, unsigned int kind, uint32_t *id)
+{
+	uint32_t disk = kind == IDM_UID ? file->uid : file->gid;
+
+	if (*id == idm_overflow_id(kind) && disk == IDM_EXPLAIN_NO_ID)
+		*id = IDM_EXPLAIN_NO_ID;
+}
+
+void settle_owner(struct verdict *v, struct idm_explain_inode *inode)
+{
+	struct layer_file file;
+
+	if (!is_on_overlay(v) || !(v->place->unseen & IDM_UNSEEN_OWNER) || !idm_in_initial_userns())
+		return;
+	find_layer_file(v, &file);
+	v->has_certain_owner = *file.path && !file.map_unseen;
+	if (v->has_certain_owner) {
+		*inode = *v->facts.inode;
+		settle_id(&file, IDM_UID, &inode->uid);
+		settle_id(&file, IDM_GID, &inode->gid);
+		v->facts.inode = inode;
+	}
+	free_layer_file(&file);
 }

@@ -7,6 +7,8 @@
 
 #include "verdict.h"
 
+#define MERGED_MOST 64
+
 struct layer_file {
 	char path[PATH_MAX]; /* of the file in the layer, as the caller reaches it; "": not visible */
 	unsigned int lower;  /* 1: the top lower layer; 0: the upper one */
@@ -15,6 +17,10 @@ struct layer_file {
 	uint32_t uid, gid; /* on disk in the layer */
 	bool has_options;  /* of the overlay: they are known */
 	bool userxattr;	   /* one of them */
+	bool is_copied_up; /* a change copies it to the upper layer, which is visible and has no map */
+	char *merged[MERGED_MOST]; /* directories of the layers below, which it is merged with */
+	size_t n_merged;
+	bool merged_unseen; /* there may be others */
 };
 
 bool is_on_overlay(const struct verdict *v);
@@ -22,6 +28,12 @@ bool is_on_overlay(const struct verdict *v);
 /* Call free_layer_file() afterwards. */
 void find_layer_file(const struct verdict *v, struct layer_file *file);
 void free_layer_file(struct layer_file *file);
+
+/*
+ * An overlay shows an owner of 65534 and none alike. If the layer tells, sets v->facts.inode to *inode,
+ * with that owner, and v->has_certain_owner.
+ */
+void settle_owner(struct verdict *v, struct idm_explain_inode *inode);
 
 /* ---- layer-verdict.c ---- */
 
@@ -31,5 +43,12 @@ void free_layer_file(struct layer_file *file);
  * IDM_ACCESS_UNLINK at a directory on the way is about a file in it.
  */
 bool judge_layer(struct verdict *v);
+
+/*
+ * Judges an access that the overlay itself refuses. Before that, the kernel may have asked the layer:
+ * the search of a directory for a new name comes first, and a read-only mount comes last. Changes the
+ * verdict then.
+ */
+void judge_layer_first(struct verdict *v);
 
 #endif

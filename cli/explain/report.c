@@ -46,7 +46,9 @@ static void add_verdict(struct json *json, const struct verdict *v)
 	json_add_string(json, "errno", refused ? idm_errno_name(v->result.errnum) : NULL);
 	if (refused)
 		describe_refusal(v, text, sizeof(text));
-	json_add_string(json, "reason", refused ? text : NULL);
+	else if (v->is_unknown)
+		strcpy(text, unseen_text(IDM_UNSEEN_LAYERS));
+	json_add_string(json, "reason", refused || v->is_unknown ? text : NULL);
 	if (refused && describe_cure(v, text, sizeof(text)))
 		json_add_name(json, "cure", text);
 	else

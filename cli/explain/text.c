@@ -200,6 +200,10 @@ bool print_verdict(const struct verdict *v)
 	const char *word = access_word(v->facts.access, S_ISDIR(v->facts.inode->mode));
 	char text[VERDICT_TEXT];
 
+	if (!v->result.errnum && v->is_unknown) {
+		print_row(MARK_UNKNOWN, "%-8s not known: %s", word, unseen_text(IDM_UNSEEN_LAYERS));
+		return false;
+	}
 	if (!v->result.errnum) {
 		if (v->place->is_last)
 			print_row(MARK_ALLOWED, "%-8s allowed", word);

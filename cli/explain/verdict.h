@@ -19,6 +19,7 @@ struct verdict {
 	bool is_unknown;		  /* a fact that is not visible may allow what is refused */
 	const char *doubt;		  /* is_unknown: which one, after "unless" */
 	int ownerless_errnum; /* refused too, if the owner that is shown stands for none; or 0 */
+	bool has_certain_owner;	  /* the layer of an overlay has told it */
 	const struct subject *subject;
 	unsigned int accesses; /* 1 << IDM_ACCESS_*: a cure for a permission cures these refusals, too */
 	char layer_reason[VERDICT_TEXT]; /* `reason`, if a layer of an overlay refuses */

@@ -127,6 +127,13 @@ static int open_mount_ns_owner(const struct idm_process_facts *process)
 	return ns < 0 ? ns : idm_sys_ioctl(ns, IDM_NS_GET_USERNS, NULL);
 }
 
+bool idm_is_in_initial_mounts(const struct idm_process_facts *process)
+{
+	AUTO_CLOSE int owner = open_mount_ns_owner(process);
+
+	return owner >= 0 && idm_is_initial_userns(owner);
+}
+
 /* The process's own namespace comes second. It can be another one than the owner. */
 static int find_fs_userns(const struct idm_process_facts *process, int fd)
 {

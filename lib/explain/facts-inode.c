@@ -60,6 +60,16 @@ static enum presence probe_owner(const struct idm_process_facts *process, int fd
 	return r == 0 && !(mode & (S_IRGRP | S_IROTH)) ? IS_PRESENT : IS_UNKNOWN;
 }
 
+/*
+ * The mounter of an overlay also has to be allowed. Only in the initial user namespace, the capabilities
+ * of root count for each owner. In another's mount namespace, it can be root of that one.
+ */
+static bool is_mounted_by_root(const struct idm_process_facts *process,
+			       const struct idm_mount_facts *mount)
+{
+	return !(mount->unseen & IDM_UNSEEN_LAYERS) || idm_is_in_initial_mounts(process);
+}
+
 /* ---- IDs ---- */
 
 /*
@@ -128,6 +138,8 @@ static void collect_owner(const struct idm_process_facts *process, const struct 
 	facts->inode.gid = find_disk_id(process, mount, IDM_GID, st->stx_gid);
 	if (overflows && can_lack_owner(mount))
 		owner = probe_owner(process, fd, st->stx_mode);
+	if (owner == IS_MISSING && !is_mounted_by_root(process, mount))
+		owner = IS_UNKNOWN;
 	if (owner == IS_MISSING)
 		remove_overflow_ids(process, st, &facts->inode);
 	if (owner == IS_UNKNOWN || (overflows && (mount->mapped || !process->caller_is_initial)))

@@ -81,6 +81,9 @@ struct idm_fs_facts {
 /* The caller frees facts->map. Returns 0 or -ENOMEM. */
 int idm_collect_fs_userns(const struct idm_process_facts *process, int fd, struct idm_fs_facts *facts);
 
+/* Whether the initial user namespace owns the process's mount namespace. */
+bool idm_is_in_initial_mounts(const struct idm_process_facts *process);
+
 /* A detached copy of the mount, which is in the process's mount namespace. As idm_probe_clone(). */
 int idm_copy_mount(const struct idm_process_facts *process, int fd, bool unmapped);
 

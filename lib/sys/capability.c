@@ -58,14 +58,14 @@ static bool has_initial_map(void)
 	return disk == 0 && seen == 0 && count == 4294967295U;
 }
 
-/* A child can have the same map, as with PrivateUsers=full of systemd. Without its file, the map decides. */
+/* A child can have the same map, as with PrivateUsers=full of systemd. Without its file, the map
+ * decides. */
 bool idm_in_initial_userns(void)
 {
 	struct stat st;
 
-	return has_initial_map() &&
-	       (idm_sys_fstatat(AT_FDCWD, "/proc/self/ns/user", &st, 0) < 0 ||
-		st.st_ino == IDM_INITIAL_USERNS_INODE);
+	return has_initial_map() && (idm_sys_fstatat(AT_FDCWD, "/proc/self/ns/user", &st, 0) < 0 ||
+				     st.st_ino == IDM_INITIAL_USERNS_INODE);
 }
 
 uint32_t idm_overflow_id(unsigned int kind)

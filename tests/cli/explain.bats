@@ -1087,6 +1087,129 @@ try_with()
 	[[ $output == *'read     refused, EACCES: in its layer, to user 0, which mounted the overlay: '* ]]
 }
 
+@test "a merged directory of an overlay: each layer decides, as the mounter reads all of them" {
+	local uid access kernel
+
+	reachable
+	mkdir -m 755 low upper work over
+	mkdir low/{d,hidden,closed,open} upper/{d,hidden} map
+	chown 7009:7009 low/{d,hidden,closed}
+	chown 7001:7001 low/open upper/{d,hidden}
+	chmod 070 low/{d,hidden,closed}
+	chmod 770 low/open upper/{d,hidden}
+	touch upper/d/up
+	setfattr -n trusted.overlay.opaque -v y upper/hidden
+	noting idmount mount -m 7001:7001 low map
+	mount -t overlay -o lowerdir=/mnt/map,upperdir=/mnt/upper,workdir=/mnt/work none over
+	for uid in 0 7001; do
+		for directory in d hidden open; do
+			for access in --read --create; do
+				run idmount explain --user "$uid:$uid" "$access" --json "/mnt/over/$directory"
+				echo "$output"
+				if [[ $access == --read ]]; then
+					kernel=$(kernel_errno as "$uid" ls "/mnt/over/$directory")
+				else
+					kernel=$(kernel_errno as "$uid" touch "/mnt/over/$directory/new")
+					[[ $kernel != null ]] || rm "/mnt/over/$directory/new"
+				fi
+				same "user $uid, $access $directory" "$kernel" "$(jq -r '.[0].steps[-1].errno' <<<"$output")"
+				same "user $uid, $access $directory: is known" "$([[ $kernel != null ]] || echo true)$([[ $kernel == null ]] || echo false)" \
+					"$(jq -r '.[0].steps[-1].allowed' <<<"$output")"
+			done
+		done
+	done
+	# A search depends on the name: the upper layer has this one.
+	run -1 idmount explain --exec /mnt/over/d
+	[[ $output == *'search   not known, EACCES: in its layer, to user 0, which mounted the overlay:'*', unless a layer above it has the name' ]]
+	run -0 idmount explain --read --write /mnt/over/d/up
+	cat over/d/up
+	# The layers below are not visible.
+	umount over
+	umount map
+	rm -rf work/* upper/d
+	mkdir low2 upper/d
+	idmount overlay -m 0:0:8000 -L low -L low2 -U upper -W work over
+	run -1 idmount explain --read --json /mnt/over/d
+	same 'layers that are not visible' null "$(jq .[0].steps[-1].allowed <<<"$output")"
+	[[ $output == *'"the layers of the overlay also decide"'* ]]
+}
+
+@test "detached layers of idmount overlay: a change is allowed only where it works" {
+	local access path kernel
+
+	reachable
+	mkdir -m 755 low upper work over
+	mkdir low/{d,own}
+	touch low/{d,own}/f
+	chown 7009:7009 low/d
+	chown -R 7001:7001 low/own low/d/f
+	for path in d/f own/f own; do
+		for access in --write --chmod --unlink; do
+			[[ $path != own || $access == --chmod ]] || continue
+			idmount overlay -m 7001:7001 -L low -U upper -W work over
+			run explain_as 0 "$access" --json "/mnt/over/$path"
+			echo "$output"
+			kernel=$(try_with "$access" "/mnt/over/$path" env)
+			same "$access $path" "$kernel" "$(jq -r '.[0].steps[-1].errno' <<<"$output")"
+			same "$access $path: is known" "$([[ $kernel == null ]] && echo true || echo false)" "$(jq -r '.[0].steps[-1].allowed' <<<"$output")"
+			umount over
+			rm -rf upper/* work/*
+		done
+	done
+	# A map of the upper layer decides, too, and is not visible.
+	idmount overlay -m 0:0,7001:7001 --upper-ids disk -L low -U upper -W work over
+	run -1 idmount explain --chmod --json /mnt/over/own/f
+	same 'a mapped upper layer' null "$(jq '.[0].steps[-1].allowed' <<<"$output")"
+	run -1 idmount explain --chmod /mnt/over/own/f
+	[[ $output == *'chmod    not known: the layers of the overlay also decide'* ]]
+}
+
+@test "an overlay of a container: a file of user 65534 in a layer without a map has that owner" {
+	local access
+
+	mkdir -m 755 low upper work over
+	for access in read write chmod unlink; do
+		echo >"low/$access"
+		chmod 600 "low/$access"
+		chown 65534:65534 "low/$access"
+	done
+	start_container '0 100000 65534'
+	chown 100000:100000 low upper work
+	(cd / && inside mount -t overlay -o userxattr,lowerdir=/mnt/low,upperdir=/mnt/upper,workdir=/mnt/work none /mnt/over)
+	for access in --read --write --chmod --unlink; do
+		run idmount explain --pid "$pid" --user 0:0 "$access" "/mnt/over/${access#--}"
+		echo "$output"
+		[[ $output != *'not known'* && $output != *'the map of its layer'* && $output != *'on disk is not visible'* ]]
+		run idmount explain --pid "$pid" --user 0:0 "$access" --json "/mnt/over/${access#--}"
+		same "$access" "$(try_with "$access" "/mnt/over/${access#--}" inside)" "$(jq -r '.[0].steps[-1].errno' <<<"$output")"
+	done
+}
+
+@test "a read-only overlay of a container: the layer refuses the search before that" {
+	local directory access kernel
+
+	mkdir -m 755 low low2 over
+	mkdir -m 755 low/open
+	# The mounter has to read a directory to find it: its attributes are user.overlay.*.
+	mkdir -m 744 low/closed
+	mkdir -m 700 low/own
+	chown -R 7:7 low
+	chown 100005:100005 low/own
+	start_container '0 100000 65536'
+	(cd / && inside mount -t overlay -o userxattr,lowerdir=/mnt/low:/mnt/low2 none /mnt/over)
+	background nsenter --target "$pid" --mount sleep 1000
+	member=${background[-1]}
+	until [[ $(cat "/proc/$member/comm") == sleep ]]; do
+		sleep 0.1
+	done
+	for directory in open closed own; do
+		run idmount explain --pid "$member" --create --json "/mnt/over/$directory"
+		kernel=$(kernel_errno nsenter --target "$pid" --mount mkdir "/mnt/over/$directory/new")
+		same "create in $directory" "$kernel" "$(jq -r '.[0].steps[-1].errno' <<<"$output")"
+	done
+	same 'a layer that is closed to the mounter' EACCES "$(kernel_errno nsenter --target "$pid" --mount mkdir /mnt/over/closed/new)"
+}
+
 @test "rootless podman: a volume of another subordinate ID" {
 	touch src/file
 	chown 100032:100032 src src/file
