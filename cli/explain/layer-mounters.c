@@ -9,14 +9,21 @@
 #include "lib/sys/capability.h"
 #include "lib/sys/syscall.h"
 
-static int open_mount_ns_owner_of(pid_t pid)
+static int open_namespace_of(pid_t pid, const char *name)
 {
-	AUTO_CLOSE int ns = -1;
-	char path[48] = "/proc/self/ns/mnt";
+	char path[48];
 
 	if (pid)
-		snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)pid);
-	ns = open(path, O_RDONLY | O_CLOEXEC);
+		snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, name);
+	else
+		snprintf(path, sizeof(path), "/proc/self/ns/%s", name);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static int open_mount_ns_owner_of(pid_t pid)
+{
+	AUTO_CLOSE int ns = open_namespace_of(pid, "mnt");
+
 	return ns < 0 ? -1 : idm_sys_ioctl(ns, IDM_NS_GET_USERNS, NULL);
 }
 
@@ -70,6 +77,15 @@ void find_mounters(pid_t pid, bool userxattr, struct mounters *mounters)
 		return;
 	free_mounters(mounters);
 	mounters->n = 0;
+}
+
+void find_roots(pid_t pid, struct mounters *roots)
+{
+	*roots = (struct mounters){ 0 };
+	if (add_mounters_from(open_namespace_of(pid, "user"), roots))
+		return;
+	free_mounters(roots);
+	roots->n = 0;
 }
 
 void free_mounters(struct mounters *mounters)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The processes that can have mounted an overlay. */
+/* The processes that can have mounted an overlay, and roots of user namespaces. */
 #ifndef IDM_CLI_EXPLAIN_LAYER_MOUNTERS_H
 #define IDM_CLI_EXPLAIN_LAYER_MOUNTERS_H
 
@@ -25,6 +25,9 @@ struct mounters {
  * one that may not read the maps. Call free_mounters() afterwards.
  */
 void find_mounters(pid_t pid, bool userxattr, struct mounters *mounters);
+
+/* Roots of the process's user namespace, and of those above but for the initial one. */
+void find_roots(pid_t pid, struct mounters *roots);
 void free_mounters(struct mounters *mounters);
 
 #endif

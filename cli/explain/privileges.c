@@ -2,12 +2,100 @@
 /* What a program gets beyond its user: file capabilities, set-user-ID and set-group-ID bits. */
 #include "privileges.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "cli/common/capability-names.h"
 #include "draw.h"
+#include "layer-mounters.h"
+#include "lib/base/macros.h"
+#include "lib/base/read-file.h"
+#include "lib/sys/procfs.h"
+
+/* A process can be in 65536 groups. */
+#define STATUS_MOST (2UL << 20)
+
+static const char nosuid[] = "the mount has nosuid";
+
+/* ---- what does not count ---- */
+
+/* Those of the caller are not those of another user's processes. */
+static bool has_no_new_privs(const struct subject *s)
+{
+	AUTO_CLOSE int fd = -1;
+	AUTO_FREE char *text = NULL;
+	char path[48] = "/proc/self/status";
+	size_t n;
+
+	if (s->user && !s->pid)
+		return false;
+	if (s->pid)
+		snprintf(path, sizeof(path), "/proc/%d/status", (int)s->pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && idm_read_file(fd, STATUS_MOST, &text, &n) == 0 &&
+	       strtoul(idm_procfs_find_line(text, "\nNoNewPrivs:"), NULL, 10) == 1;
+}
+
+static const char *find_loss_of_all(const struct verdict *v)
+{
+	if (v->facts.attr & IDM_ATTR_NOSUID)
+		return nosuid;
+	if (has_no_new_privs(v->subject))
+		return "the process has no_new_privs";
+	if (v->facts.fs_map && !v->facts.userns_map)
+		return "the process is not in the user namespace that mounted the filesystem";
+	return NULL;
+}
+
+/* bprm_fill_uid() */
+static const char *find_loss_of_ids(const struct verdict *v)
+{
+	const struct idm_map *userns = v->facts.userns_map;
+	uint32_t inside;
+
+	if (v->result.uid == IDM_EXPLAIN_NO_ID || v->result.gid == IDM_EXPLAIN_NO_ID)
+		return "the mount does not map the owner or group";
+	if (userns && (idm_map_to_disk(userns, IDM_UID, v->result.uid, &inside) < 0 ||
+		       idm_map_to_disk(userns, IDM_GID, v->result.gid, &inside) < 0))
+		return "the user namespace of the process does not have the owner or group";
+	return NULL;
+}
+
+/* rootid_owns_currentns(): root of the process's user namespace, or of one above. */
+static bool is_root_of_process(const struct verdict *v, uint32_t root)
+{
+	pid_t pid = v->subject->userns_pid ? v->subject->userns_pid : v->subject->pid;
+	const struct idm_map *userns = v->facts.userns_map;
+	struct mounters roots;
+	uint32_t inside;
+	bool found;
+
+	/* The kernel reports 0 for root of the caller's namespace, and of each above. */
+	found = root == 0 ||
+		(userns && idm_map_to_disk(userns, IDM_UID, root, &inside) == 0 && inside == 0);
+	if (found || !userns)
+		return found;
+	find_roots(pid, &roots);
+	for (size_t i = 0; i < roots.n; i++)
+		found |= roots.list[i].uid == root;
+	free_mounters(&roots);
+	return found;
+}
+
+static void find_losses(const struct verdict *v, struct privileges *p)
+{
+	p->lost_capabilities = p->lost_ids = find_loss_of_all(v);
+	if (p->lost_ids)
+		return;
+	p->lost_ids = find_loss_of_ids(v);
+	if (!is_root_of_process(v, p->root))
+		p->lost_capabilities =
+			"their root ID is root neither of the process's user namespace nor "
+			"of one above";
+}
 
 void find_privileges(const struct verdict *v, struct privileges *p)
 {
@@ -17,9 +105,11 @@ void find_privileges(const struct verdict *v, struct privileges *p)
 	*p = (struct privileges){ .capabilities = v->place->file_capabilities,
 				  .root = v->place->file_capabilities_root,
 				  .sets_user = is_program && mode & S_ISUID,
-				  .sets_group = is_program && mode & S_ISGID && mode & S_IXGRP,
-				  .count = !(v->facts.attr & IDM_ATTR_NOSUID) };
-	if (!has_privileges(p) || p->count || !describe_suid_cure(v, p->cure, sizeof(p->cure)))
+				  .sets_group = is_program && mode & S_ISGID && mode & S_IXGRP };
+	if (!has_privileges(p))
+		return;
+	find_losses(v, p);
+	if (p->lost_ids != nosuid || !describe_suid_cure(v, p->cure, sizeof(p->cure)))
 		*p->cure = '\0';
 }
 
@@ -27,6 +117,8 @@ bool has_privileges(const struct privileges *p)
 {
 	return p->capabilities || p->sets_user || p->sets_group;
 }
+
+/* ---- texts ---- */
 
 static void write_name(unsigned int number, char name[32])
 {
@@ -53,14 +145,31 @@ static void print_capabilities(const struct privileges *p)
 	print_row(MARK_MORE, "         file capabilities %s, for root ID %u", text, p->root);
 }
 
+static void print_loss(const char *what, const char *loss)
+{
+	print_row(MARK_MORE, "         its %s %s%s", what, loss ? "do nothing: " : "count",
+		  loss ? loss : "");
+}
+
+static void print_losses(const struct privileges *p)
+{
+	if (p->lost_capabilities == p->lost_ids) {
+		print_loss("capabilities, set-user-ID and set-group-ID bits", p->lost_ids);
+		return;
+	}
+	if (p->capabilities)
+		print_loss("capabilities", p->lost_capabilities);
+	if (p->sets_user || p->sets_group)
+		print_loss("set-user-ID and set-group-ID bits", p->lost_ids);
+}
+
 bool print_privileges(const struct privileges *p)
 {
 	if (!has_privileges(p))
 		return false;
 	if (p->capabilities)
 		print_capabilities(p);
-	print_row(MARK_MORE, "         its capabilities, set-user-ID and set-group-ID bits %s",
-		  p->count ? "count" : "do nothing: the mount has nosuid");
+	print_losses(p);
 	if (*p->cure)
 		print_row(MARK_NONE, "cure     %s", p->cure);
 	return *p->cure;
@@ -80,8 +189,18 @@ void add_capability_names(struct json *json, const char *key, uint64_t set)
 	json_close(json);
 }
 
+/* Of what the program has. */
+static const char *find_any_loss(const struct privileges *p)
+{
+	if (p->capabilities && p->lost_capabilities)
+		return p->lost_capabilities;
+	return p->sets_user || p->sets_group ? p->lost_ids : NULL;
+}
+
 void add_privileges(struct json *json, const struct privileges *p)
 {
+	const char *loss = find_any_loss(p);
+
 	if (!has_privileges(p)) {
 		json_add_string(json, "privileges", NULL);
 		return;
@@ -91,7 +210,8 @@ void add_privileges(struct json *json, const struct privileges *p)
 	json_add_number(json, "rootId", p->root);
 	json_add_bool(json, "setUserId", p->sets_user);
 	json_add_bool(json, "setGroupId", p->sets_group);
-	json_add_bool(json, "count", p->count);
+	json_add_bool(json, "count", !loss);
+	json_add_string(json, "reason", loss);
 	if (*p->cure)
 		json_add_name(json, "cure", p->cure);
 	else

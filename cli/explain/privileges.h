@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a program gets beyond its user. A mount with nosuid removes it, and refuses nothing. */
+/* What a program gets beyond its user. Where it does not count, the program runs without it. */
 #ifndef IDM_CLI_EXPLAIN_PRIVILEGES_H
 #define IDM_CLI_EXPLAIN_PRIVILEGES_H
 
@@ -10,7 +10,8 @@ struct privileges {
 	uint64_t capabilities; /* permitted ones, 1 << CAP_* */
 	uint32_t root;	       /* the root ID of the user namespace that they are for */
 	bool sets_user, sets_group;
-	bool count;		 /* the mount does not have nosuid */
+	/* Why they do not count; NULL: they do. */
+	const char *lost_capabilities, *lost_ids;
 	char cure[VERDICT_TEXT]; /* "": none, or none is known */
 };
 

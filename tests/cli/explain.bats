@@ -223,6 +223,64 @@ privilege()
 	same 'the bit' '[[],true,true]' "$(explain_as 1000 --json /mnt/dst/program | jq -c '.[0].privileges | [.capabilities, .setUserId, .count]')"
 }
 
+# compare_privileges OPTION... : COMMAND_PREFIX...: what the program gets is what the command says, by "count".
+compare_privileges()
+{
+	local options=() status gets
+
+	while [[ $1 != : ]]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	status=$("$@" /mnt/dst/program /proc/self/status)
+	gets=false
+	! grep -q $'^Cap\(Eff\|Prm\):\t.*2000$' <<<"$status" || gets=true
+	! grep -q $'^Uid:\t[0-9]*\t[0-9]*[^0-9]' <<<"$status" || [[ $(awk '/^Uid:/ { print $2 == $3 }' <<<"$status") == 1 ]] || gets=true
+	same "${options[*]}: counts" "$gets" "$(idmount explain "${options[@]}" --json /mnt/dst/program | jq '.[0].privileges.count')"
+	compared+=" $gets"
+}
+
+@test "file capabilities and set-user-ID bits that do not count: root ID, no_new_privs, owners that are not mapped" {
+	local compared='' map kind user
+
+	reachable
+	cp /bin/cat src/program
+	start_container '0 100000 2000'
+	# In this mount namespace: a mount of another one grants nothing.
+	background nsenter --target "$pid" --user --setuid 0 --setgid 0 -- setpriv --reuid 1000 --regid 1000 --clear-groups sleep 1000
+	member=${background[-1]}
+	until [[ $(cat "/proc/$member/comm") == sleep ]]; do
+		sleep 0.1
+	done
+	background setpriv --reuid 1000 --regid 1000 --clear-groups --no-new-privs sleep 1000
+	for map in none 0:0:200000 0:100000:2000 7:7:1; do
+		[[ $map == none ]] && mount --bind src dst || noting idmount mount -o suid -m "$map" src dst
+		for kind in plain 100000 100007 setuid-0 setuid-7 setuid-100007; do
+			setcap -r src/program 2>/dev/null || :
+			chown 0:0 src/program
+			chmod 755 src/program
+			case $kind in
+			plain) setcap cap_net_raw+ep src/program ;;
+			setuid-*)
+				chown "${kind#setuid-}:${kind#setuid-}" src/program
+				chmod 4755 src/program
+				;;
+			*) setcap -n "$kind" cap_net_raw+ep src/program ;;
+			esac
+			echo "map $map, $kind"
+			idmount explain --user 1000:1000 /mnt/dst/program | grep -E 'count|do nothing|note' || :
+			[[ $(idmount explain --json /mnt/dst/program | jq '.[0].unseen | length') == 0 ]] || continue
+			compare_privileges --user 1000:1000 : as 1000
+			compare_privileges --pid "$member" : nsenter --target "$pid" --user --setuid 0 --setgid 0 -- setpriv --reuid 1000 --regid 1000 --clear-groups
+			compare_privileges --pid "${background[-1]}" : as 1000 setpriv --no-new-privs
+		done
+		umount dst
+	done
+	echo "$compared"
+	[[ $compared == *true*false*true* ]]
+}
+
 @test "a file that can only be appended to: the message names the way that works" {
 	local file=/mnt/src/file append=(sh -c 'echo line >>/mnt/src/file')
 
