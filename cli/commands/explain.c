@@ -243,7 +243,7 @@ static int explain_one(struct request *request, const char *path)
 			     request->accesses == 1U << IDM_ACCESS_UNLINK ? IDM_EXPLAIN_NOFOLLOW : 0,
 			     explain_step, &visit, &err);
 	if (r < 0)
-		report_path_error(&request->report, &err, request->uid);
+		report_path_error(&request->report, &err, &request->subject, request->uid);
 	end_path_report(&request->report);
 	return r < 0 ? FAILED : DONE;
 }
@@ -330,6 +330,8 @@ static int run_explain(int argc, char **argv)
 	if (!n)
 		return report_operands(&a, "PATH");
 	status = prepare_subject(&request.subject);
+	if (status == FAILED && request.report.as_json)
+		print_line("[]");
 	if (status == DONE)
 		status = explain_all(&request, paths, n);
 	if (check_container_alive(&request.subject) != DONE)

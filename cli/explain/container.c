@@ -232,7 +232,9 @@ static int check_container_pid(const char *id, const struct found *found)
 	if (!found->engine) {
 		return report_failure(
 			"--container: %s: none of podman, docker, runc, crun and ctr knows it%s", id,
-			geteuid() == 0 ? "; without sudo, those of an ordinary user are asked" : "");
+			geteuid() == 0
+				? "; for a rootless container of podman, its user runs podman unshare idmount explain"
+				: "");
 	}
 	if (!found->pid || found->pid > INT32_MAX)
 		return report_failure("--container: %s: not running, says %s", id,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The command that removes the rule which refuses an access. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +8,8 @@
 #include <unistd.h>
 
 #include "cure-text.h"
-#include "verdict.h"
+#include "layer.h"
+#include "lib/sys/syscall.h"
 
 /* ---- paths ---- */
 
@@ -221,6 +223,50 @@ static bool has_unknown_entry(const struct idm_explain_inode *inode)
 	return false;
 }
 
+static bool has_userxattr(const struct verdict *v)
+{
+	struct layer_file file;
+
+	find_layer_file(v, &file);
+	free_layer_file(&file);
+	return file.userxattr;
+}
+
+/*
+ * Not each filesystem has ACLs. Its user namespace has to have the user. In an overlay of a container,
+ * the mounter has to be able to copy the file and to change it.
+ */
+static bool takes_acl_entry(const struct verdict *v)
+{
+	uint32_t disk = v->facts.fsuid, inside;
+	char list[4];
+
+	if (v->facts.mount_map && idm_map_to_disk(v->facts.mount_map, IDM_UID, disk, &disk) < 0)
+		return false;
+	if (v->facts.fs_map && !v->facts.mount_map &&
+	    idm_map_to_disk(v->facts.fs_map, IDM_UID, disk, &inside) < 0)
+		return false;
+	if (is_on_overlay(v) && has_userxattr(v))
+		return false;
+	/* The rule is about its directory, but the descriptor is the link's. */
+	if (S_ISLNK(v->facts.inode->mode))
+		return true;
+	return idm_sys_getxattr(v->place->fd, "system.posix_acl_access", list, sizeof(list)) !=
+	       -EOPNOTSUPP;
+}
+
+/* An overlay without an upper layer cannot become writable. */
+static bool remount_filesystem(const struct verdict *v, char *text, size_t size)
+{
+	struct layer_file file;
+
+	if (!is_on_overlay(v))
+		return remount(v, "rw", text, size);
+	find_layer_file(v, &file);
+	free_layer_file(&file);
+	return file.has_upper && remount(v, "rw", text, size);
+}
+
 /* A wider mask would permit to others what it hides. setfacl(1) keeps the mask with -n only. */
 static bool add_acl_entry(const struct verdict *v, unsigned int bits, const char *path, char *text,
 			  size_t size)
@@ -229,8 +275,8 @@ static bool add_acl_entry(const struct verdict *v, unsigned int bits, const char
 	bool hides = find_masked_bits(v, mask) != 0;
 	char added[4];
 
-	if (v->place->unseen & IDM_UNSEEN_ACL || has_unknown_entry(refusing_inode(v)) ||
-	    (hides && bits & ~mask))
+	if (v->place->unseen & IDM_UNSEEN_ACL || !takes_acl_entry(v) ||
+	    has_unknown_entry(refusing_inode(v)) || (hides && bits & ~mask))
 		return false;
 	write_bits(bits, added);
 	return write_cure(text, size, "setfacl %s-m u:%u:%s %s", hides ? "-n " : "", v->facts.fsuid,
@@ -268,10 +314,12 @@ static bool change_permission(const struct verdict *v, char *text, size_t size)
 	char path[VERDICT_TEXT], bits[4];
 
 	/* In the caller's user namespace no process can change such a file. */
-	if (is_hidden_id(refusing_inode(v)->uid) || may_lack_owner(v) || is_unchangeable(v))
+	if (is_hidden_id(refusing_inode(v)->uid) || may_lack_owner(v))
 		return false;
 	if (is_refusing_inode_unmapped(v))
 		return change_map(v, text, size);
+	if (is_unchangeable(v))
+		return false;
 	if (!write_path(v, path, sizeof(path)))
 		return false;
 	if (v->result.entry != IDM_CLASS_OWNER)
@@ -302,7 +350,7 @@ bool describe_cure(const struct verdict *v, char *text, size_t size)
 	case IDM_RULE_UNMAPPED_NEW_ID:
 		return change_map(v, text, size);
 	case IDM_RULE_FILESYSTEM_READONLY:
-		return remount(v, "rw", text, size);
+		return remount_filesystem(v, text, size);
 	case IDM_RULE_MOUNT_READONLY:
 		return remount(v, "bind,rw", text, size);
 	case IDM_RULE_NODEV:

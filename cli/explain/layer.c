@@ -274,6 +274,7 @@ static void search_mountinfo(struct layer_search *s, FILE *mountinfo, uint64_t i
 		if (!options)
 			continue;
 		s->file->has_options = true;
+		s->file->has_upper = strstr(options, ",upperdir=");
 		s->file->userxattr = strstr(options, ",userxattr");
 		search_options(s, options);
 		break;

@@ -17,6 +17,7 @@ struct layer_file {
 	uint32_t uid, gid; /* on disk in the layer */
 	bool has_options;  /* of the overlay: they are known */
 	bool userxattr;	   /* one of them */
+	bool has_upper;	   /* one of them is upperdir */
 	bool is_copied_up; /* a change copies it to the upper layer, which is visible and has no map */
 	char *merged[MERGED_MOST]; /* directories of the layers below, which it is merged with */
 	size_t n_merged;

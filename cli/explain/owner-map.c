@@ -40,6 +40,31 @@ static bool write_engine_map(const struct verdict *v, char *text, size_t size)
 			  facts->inode->gid, gid);
 }
 
+static uint32_t find_lowest_seen(const struct idm_map *map, unsigned int kind)
+{
+	const struct idm_entry *entries;
+	size_t n = idm_map_entries(map, kind, &entries);
+	uint32_t lowest = IDM_EXPLAIN_NO_ID;
+
+	for (size_t i = 0; i < n; i++)
+		if (entries[i].seen < lowest)
+			lowest = entries[i].seen;
+	return lowest;
+}
+
+/* podman refuses a relative entry for such an ID on disk. Another form has the number of the host. */
+static bool write_podman_map(const struct verdict *v, const char *map, char *text, size_t size)
+{
+	const struct idm_explain_options *facts = &v->facts;
+	const struct idm_explain_inode *inode = facts->inode;
+
+	if (inode->uid < find_lowest_seen(facts->userns_map, IDM_UID) &&
+	    inode->gid < find_lowest_seen(facts->userns_map, IDM_GID))
+		return write_cure(text, size, "%s", map);
+	return write_cure(text, size, "uids=%u-%u-1;gids=%u-%u-1", inode->uid, facts->fsuid, inode->gid,
+			  facts->fsgid);
+}
+
 /* Only idmount obeys the annotation. Its key has the path without the first slash. */
 static bool write_annotation(const struct verdict *v, const char *map, char *text, size_t size)
 {
@@ -52,14 +77,15 @@ static bool write_annotation(const struct verdict *v, const char *map, char *tex
 static bool write_volume(const struct verdict *v, const char *map, char *text, size_t size)
 {
 	const char *destination = find_destination(v);
-	char source[VERDICT_TEXT], path[VERDICT_TEXT];
+	char source[VERDICT_TEXT], path[VERDICT_TEXT], own[96];
 
-	if (strcmp(destination, "DEST") == 0 || !write_cure(path, sizeof(path), "/%s", destination))
+	if (!write_podman_map(v, map, own, sizeof(own)) || strcmp(destination, "DEST") == 0 ||
+	    !write_cure(path, sizeof(path), "/%s", destination))
 		return false;
 	find_podman_source(v->subject, path, source, sizeof(source));
 	return !strpbrk(source, ":'") &&
 	       write_cure(text, size, "restart the container with --volume '%s:%s:idmap=%s'", source,
-			  path, map);
+			  path, own);
 }
 
 static bool write_engine_option(const struct verdict *v, char *text, size_t size)

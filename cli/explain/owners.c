@@ -99,11 +99,12 @@ static int walk_directory(struct owners_walk *w, int parent, const char *name)
 static int walk_owners(struct owners_walk *w, int parent, const char *name)
 {
 	struct statx st;
-	int r;
+	int r = idm_sys_statx(parent, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
+			      STATX_TYPE | STATX_UID | STATX_GID | STATX_MNT_ID, &st);
 
-	if (idm_sys_statx(parent, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
-			  STATX_TYPE | STATX_UID | STATX_GID | STATX_MNT_ID, &st) < 0 ||
-	    st.stx_mnt_id != w->mount_id)
+	/* Without the right to search the directory, nothing in it is visible. */
+	w->owners->incomplete |= r < 0 && r != -ENOENT;
+	if (r < 0 || st.stx_mnt_id != w->mount_id)
 		return 0;
 	if (w->owners->files >= OWNERS_FILES_MOST) {
 		w->owners->has_more = true;

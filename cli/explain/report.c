@@ -2,6 +2,7 @@
 /* What is found out about a path, as text or as JSON. */
 #include "report.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -137,13 +138,32 @@ void begin_path_report(struct report *report, const char *path)
 	json_open(&report->json, "steps", '[');
 }
 
+/* Of a rootless container: the user of the process is the caller, in another user namespace. */
+static bool is_in_rootless_container(const struct subject *s, uint32_t uid)
+{
+	char path[48];
+	struct stat own, other;
+
+	if (!s->pid || geteuid() == 0 || (!s->is_podmans && uid != geteuid()))
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)s->pid);
+	return stat("/proc/self/ns/user", &own) == 0 && stat(path, &other) == 0 &&
+	       own.st_ino != other.st_ino;
+}
+
 /* Root can become each user. The groups of the process can decide, too. */
-static void hint_caller(struct idm_error *err, uint32_t uid)
+static void hint_caller(struct idm_error *err, const struct subject *s, uint32_t uid)
 {
 	char admits[sizeof(err->hint)] = "";
 
 	if (err->step != IDM_STEP_LOOK_UP_PATH || uid == IDM_EXPLAIN_NO_ID)
 		return;
+	if (is_in_rootless_container(s, uid)) {
+		idm_hint(err,
+			 "run it as podman unshare idmount explain, as root of the rootless container's "
+			 "user namespace");
+		return;
+	}
 	if (strstr(err->hint, "FUSE"))
 		strcpy(admits, err->hint);
 	idm_hint(err,
@@ -151,9 +171,10 @@ static void hint_caller(struct idm_error *err, uint32_t uid)
 		 admits, *admits ? "; " : "", uid);
 }
 
-int report_path_error(struct report *report, struct idm_error *err, uint32_t uid)
+int report_path_error(struct report *report, struct idm_error *err, const struct subject *s,
+		      uint32_t uid)
 {
-	hint_caller(err, uid);
+	hint_caller(err, s, uid);
 	report->error = *err;
 	return report_error(err);
 }

@@ -27,7 +27,8 @@ struct report {
 };
 
 /* Notes an error for JSON, and prints it. `uid` is the user of the process. */
-int report_path_error(struct report *report, struct idm_error *err, uint32_t uid);
+int report_path_error(struct report *report, struct idm_error *err, const struct subject *s,
+		      uint32_t uid);
 
 void begin_path_report(struct report *report, const char *path);
 void end_path_report(struct report *report);

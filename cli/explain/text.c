@@ -57,8 +57,18 @@ static void print_inode(const char *label, const char *path, const struct idm_ex
 		  inode->flags & IDM_INODE_APPEND ? ", append only" : "");
 }
 
+static void print_class(const char *name, unsigned int bits)
+{
+	print_row(MARK_MORE, "         %s::%s%s%s", name, bits & 4 ? "r" : "-", bits & 2 ? "w" : "-",
+		  bits & 1 ? "x" : "-");
+}
+
 static void print_acl(const struct idm_explain_inode *inode)
 {
+	if (inode->flags & IDM_INODE_ACL) {
+		print_class("group", inode->acl_group);
+		print_class("mask", inode->mode >> 3);
+	}
 	for (size_t i = 0; i < inode->n_acl; i++) {
 		const struct idm_acl_entry *e = &inode->acl[i];
 		char id[16];
@@ -142,7 +152,8 @@ static void print_unknown_owner(const struct verdict *v)
 	print_row(MARK_MORE, "         to own it: %s", text);
 	if (strstr(text, "--annotation"))
 		print_row(MARK_MORE,
-			  "         idmount obeys it as the runtime or as a hook of the engine");
+			  "         idmount obeys it as the runtime or as a hook of the engine; for runc "
+			  "and crun, add to annotations in config.json");
 }
 
 /* stat(2) shows the overflow ID then. */

@@ -128,6 +128,65 @@ cures()
 	[[ $output == *'setfacl -m u:1000:r ./-f'* ]]
 }
 
+@test "no cure by setfacl without ACLs, and none by remount for an overlay without an upper layer" {
+	reachable
+	mount -t ramfs none dst
+	mkdir -m 755 dst/d
+	echo >dst/d/file
+	chmod 600 dst/d/file
+	run ! setfacl -m u:1000:r dst/d/file
+	run -1 idmount explain --user 1000:1000 --read /mnt/dst/d/file
+	[[ $output == *'the mode of others lacks r'* && $output != *cure* ]]
+	mkdir low low2 over
+	echo >low/file
+	mount -t overlay -o lowerdir=/mnt/low:/mnt/low2 none over
+	run -1 idmount explain --write /mnt/over/file
+	[[ $output == *'refused, EROFS: the filesystem is read-only'* && $output != *cure* ]]
+}
+
+@test "a cure for a name with a newline is one line for bash" {
+	local cure file=$'/mnt/src/a\nb\'c\\d'
+
+	touch "$file"
+	chmod 600 "$file"
+	run -1 idmount explain --user 1000:1000 --read "$file"
+	cure=$(sed -n 's/^  cure *//p' <<<"$output")
+	echo "$cure"
+	bash -c "$cure"
+	as 1000 cat "$file"
+}
+
+@test "a file that a read-only mapped mount leaves out can be read with a larger map" {
+	reachable
+	echo x >src/file
+	chown 1001:1001 src/file
+	chmod 640 src/file
+	noting idmount mount -o ro -m 0:100000:1000 src dst
+	cures 0 --read /mnt/dst/file cat /mnt/dst/file
+	run ! touch dst/new
+}
+
+@test "the ACL is shown with the group and the mask" {
+	touch src/file
+	chmod 664 src/file
+	setfacl -m u:1001:rwx,m::r src/file
+	run -0 idmount explain --read /mnt/src/file
+	[[ $output == *'group::rw-'*'mask::r--'*'user:1001:rwx'* ]]
+}
+
+@test "owners below a directory that the caller cannot search: not complete" {
+	reachable
+	mkdir -m 700 src/closed
+	mkdir -m 744 src/listed
+	touch src/{closed,listed}/file
+	for directory in closed listed; do
+		run explain_as 1000 --owners --json "/mnt/src/$directory"
+		same "$directory" false "$(jq '.[0].complete' <<<"$output")"
+		run explain_as 1000 --owners "/mnt/src/$directory"
+		[[ $output == *'note     a directory could not be read'* ]]
+	done
+}
+
 @test "a share of a group" {
 	reachable
 	mkdir -m 2770 src/share
@@ -587,6 +646,30 @@ on_terminal()
 	script -qec "'$IDMOUNT' explain $*" /dev/null | tr -d '\r' || :
 }
 
+@test "a directory of a rootless container that is closed to its user: the hint is podman unshare" {
+	local member first
+
+	reachable
+	mkdir -m 700 src/inner
+	touch src/inner/file
+	chown -R 100005:100005 src/inner
+	background setpriv --reuid 1000 --regid 1000 --clear-groups unshare --user sleep 1000
+	first=${background[-1]}
+	until [[ $(cat "/proc/$first/comm") == sleep ]]; do
+		sleep 0.1
+	done
+	printf '0 1000 1\n1 100000 1000\n' | tee "/proc/$first/uid_map" >"/proc/$first/gid_map"
+	background nsenter --target "$first" --user --setuid 0 --setgid 0 sleep 1000
+	member=${background[-1]}
+	until [[ $(cat "/proc/$member/comm") == sleep ]]; do
+		sleep 0.1
+	done
+	run -1 explain_as 1000 --pid "$member" /mnt/src/inner/file
+	[[ $output == *"hint: run it as podman unshare idmount explain, as root of the rootless container's user namespace"* ]]
+	# What podman unshare does.
+	run -0 nsenter --target "$first" --user --setuid 0 --setgid 0 "$program" explain --pid "$member" /mnt/src/inner/file
+}
+
 @test "on a terminal the steps are a drawing, whose last mark is the verdict" {
 	local text
 
@@ -726,7 +809,8 @@ explain_container()
 	done
 	engine ctr 'exit 1'
 	run -1 explain_container web
-	same 'the error' 'idmount: explain: --container: web: none of podman, docker, runc, crun and ctr knows it; without sudo, those of an ordinary user are asked' "$output"
+	same 'the error in JSON' '[]' "$(idmount explain --container web --json /mnt 2>/dev/null)"
+	same 'the error' 'idmount: explain: --container: web: none of podman, docker, runc, crun and ctr knows it; for a rootless container of podman, its user runs podman unshare idmount explain' "$output"
 	for name in podman docker; do
 		engine "$name" "[ \"\$*\" = 'container inspect --format {{.State.Pid}} web' ] && echo $number"
 		run -0 explain_container web

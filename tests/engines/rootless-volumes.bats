@@ -200,6 +200,6 @@ refused_with()
 	run -0 as_joe "$program" explain --container explained --read /vol/roots
 	# Root's podman does not know it.
 	run -1 --separate-stderr idmount explain --container explained --read /vol/roots
-	[[ $stderr == *'knows it; without sudo, those of an ordinary user are asked' ]]
+	[[ $stderr == *'knows it; for a rootless container of podman, its user runs podman unshare idmount explain' ]]
 	podman kill explained
 }
