@@ -17,13 +17,13 @@ struct report {
 	/* Of one path: */
 	bool has_process; /* its line is printed */
 	uint32_t unseen;
-	bool requires_root;	   /* a cure does */
-	struct json facts;	   /* JSON: members about the last place */
-	char layer[PATH_MAX];	   /* JSON: the file in a layer of an overlay */
-	char to_own[VERDICT_TEXT]; /* JSON: of describe_owner_map() */
-	struct owners owners;	   /* JSON */
+	bool requires_root;	      /* a cure does */
+	struct json facts;	      /* JSON: members about the last place */
+	char layer[PATH_MAX];	      /* JSON: the file in a layer of an overlay */
+	char to_own[VERDICT_TEXT];    /* JSON: of describe_owner_map() */
+	struct owners owners;	      /* JSON */
 	struct privileges privileges; /* of the place that is the last one so far */
-	struct idm_error error;	   /* errnum is 0: none */
+	struct idm_error error;	      /* errnum is 0: none */
 };
 
 /* Notes an error for JSON, and prints it. `uid` is the user of the process. */

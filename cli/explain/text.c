@@ -151,9 +151,10 @@ static void print_unknown_owner(const struct verdict *v)
 		return;
 	print_row(MARK_MORE, "         to own it: %s", text);
 	if (strstr(text, "--annotation"))
-		print_row(MARK_MORE,
-			  "         idmount obeys it as the runtime or as a hook of the engine; for runc "
-			  "and crun, add to annotations in config.json");
+		print_row(
+			MARK_MORE,
+			"         idmount obeys it as the runtime or as a hook of the engine; for runc "
+			"and crun, add to annotations in config.json");
 }
 
 /* stat(2) shows the overflow ID then. */

@@ -112,6 +112,16 @@ static struct namespace new_namespace_with_root(struct rng *rng)
 	}
 }
 
+/* Another one than the initial one, with the same map. */
+static struct namespace new_namespace_of_all(void)
+{
+	struct namespace ns = { -1, map_of("0:0:4294967295") };
+	struct idm_error err;
+
+	ns.fd = (int)assert_ok(idm_userns_open(ns.map, 0, &err), &err);
+	return ns;
+}
+
 struct nested {
 	const struct namespace *outer;
 	const struct idm_map *map;
@@ -154,8 +164,10 @@ void make_namespaces(struct rng *rng, struct namespace *namespaces, size_t n)
 {
 	namespaces[0] = (struct namespace){ -1, NULL };
 	namespaces[1] = new_namespace_with_root(rng);
-	for (size_t i = 2; i < n; i++)
-		namespaces[i] = i < 5 ? new_namespace(rng) : new_nested(rng, &namespaces[i - 4]);
+	namespaces[2] = new_namespace_of_all();
+	for (size_t i = 3; i < n; i++)
+		namespaces[i] = i < 6 ? new_namespace(rng)
+				      : new_nested(rng, &namespaces[i == 6 ? 1 : i - 4]);
 }
 
 uint32_t to_outside(const struct process *p, unsigned int kind, uint32_t id)
