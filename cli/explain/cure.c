@@ -126,6 +126,15 @@ static bool map_helps(const struct verdict *v, const struct idm_map *map)
 	       (result.rule != v->result.rule || result.on_directory != v->result.on_directory);
 }
 
+/* idmount mount adds nosuid and nodev to a map that shows an ID as another one. */
+static const char *get_kept_options(const struct verdict *v)
+{
+	static const char *const options[] = { "", "-o suid ", "-o dev ", "-o suid,dev " };
+	uint32_t attr = v->facts.attr;
+
+	return options[(attr & IDM_ATTR_NOSUID ? 0 : 1) | (attr & IDM_ATTR_NODEV ? 0 : 2)];
+}
+
 static bool write_remap(const struct verdict *v, const struct idm_map *map, char *text, size_t size)
 {
 	char entries[VERDICT_TEXT / 2], target[VERDICT_TEXT];
@@ -133,8 +142,8 @@ static bool write_remap(const struct verdict *v, const struct idm_map *map, char
 
 	return n > 0 && (size_t)n < sizeof(entries) &&
 	       quote_word(v->place->mount->target, target, sizeof(target)) &&
-	       write_cure(text, size, "idmount mount --remap --replace -m %s %s %s", entries, target,
-			  target);
+	       write_cure(text, size, "idmount mount --remap --replace %s-m %s %s %s",
+			  get_kept_options(v), entries, target, target);
 }
 
 /* The command maps a mount of the caller's namespace. Only a known ID on disk can be mapped. */

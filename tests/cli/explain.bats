@@ -166,6 +166,16 @@ cures()
 	run ! touch dst/new
 }
 
+@test "a larger map keeps suid and dev of the mount" {
+	reachable
+	echo x >src/file
+	chown 1001:1001 src/file
+	chmod 640 src/file
+	noting idmount mount -o suid,dev -m 0:100000:1000 src dst
+	cures 0 --read /mnt/dst/file cat /mnt/dst/file
+	[[ $(findmnt -no VFS-OPTIONS dst) != *no[sd]* ]]
+}
+
 @test "the ACL is shown with the group and the mask" {
 	touch src/file
 	chmod 664 src/file
