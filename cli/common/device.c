@@ -96,8 +96,8 @@ static char *find_device(const char *source)
 }
 
 /*
- * The exit statuses are those of util-linux. Other programs of that name lack the option -p. Of traces of
- * several filesystems release 2.41 says 2, as of none.
+ * The exit statuses are those of util-linux. Other programs of that name lack the option -p. Of traces
+ * of several filesystems release 2.41 says 2, as of none.
  */
 static void report_no_type(const struct mount_request *request, const char *device, int status)
 {
