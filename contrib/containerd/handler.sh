@@ -19,6 +19,8 @@ HELP
 
 begin='# idmount: begin (contrib/containerd/handler.sh)'
 end='# idmount: end'
+# "io.idmount" in any case, as Kubernetes accepts it in keys. containerd's patterns have no option for that.
+key='[iI][oO].[iI][dD][mM][oO][uU][nN][tT]'
 
 problem() {
   echo "handler.sh: $*" >&2
@@ -76,8 +78,8 @@ own_lines() { # [runc]
   cat <<END
   # containerd copies these keys of metadata.annotations to the container's configuration. A pod that asks for a map
   # does not start, unless the node's /etc/idmount/annotations.conf allows that map. The patterns include misspelt
-  # keys, so that these are refused and not lost.
-  pod_annotations = ["io.idmount*", "io.idmount*/*"]
+  # keys, in capitals too, so that these are refused and not lost.
+  pod_annotations = ["$key*", "$key*/*"]
 
   [plugins."$plugin".containerd.runtimes.idmount.options]
     BinaryName = "$runtime"

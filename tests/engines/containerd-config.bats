@@ -34,7 +34,7 @@ handlers()
 
 expected='idmount
 runc
-pod_annotations = ["io.idmount*", "io.idmount*/*"]
+pod_annotations = ["[iI][oO].[iI][dD][mM][oO][uU][nN][tT]*", "[iI][oO].[iI][dD][mM][oO][uU][nN][tT]*/*"]
 BinaryName = "/usr/local/bin/idmount-oci-runtime"'
 
 # Starts containerd, waits until it serves pods, and stops it.

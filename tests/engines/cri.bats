@@ -54,6 +54,8 @@ make_setuid='cp /bin/busybox /data/program && chmod 4755 /data/program && echo m
 	refused_pod "$none" team-a /mnt/node/own true io.idmount.map/data=1000:1000 io.container.manager=libpod
 	refused_pod 'unknown annotation, expected io.idmount.map/DESTINATION' team-a /mnt/node/own true io.idmount.map=0:1000
 	refused_pod 'unknown annotation, expected io.idmount.map/DESTINATION' team-a /mnt/node/own true io.idmount.mapp/data=0:1000
+	refused_pod 'unknown annotation, expected io.idmount.map/DESTINATION' team-a /mnt/node/own true IO.idmount.map/data=0:1000
+	refused_pod 'unknown annotation, expected io.idmount.map/DESTINATION' team-a /mnt/node/own true Io.Idmount.Map=0:1000
 	policy 'allow namespace=team-a source=/mnt/node/tenant disk=2000 seen=1000'
 	prints secret pod team-a /mnt/node/tenant 'cat /data/file' io.idmount.map/data=2000:1000
 	refused_pod "disk uid 0 $rule" team-a /mnt/node/tenant "$make_setuid" io.idmount.map/data=0:1000
