@@ -55,3 +55,12 @@ box()
 	shift
 	podman run --rm --network none "${cgroups[@]}" "${options[@]}" "$IMAGE" "$@"
 }
+
+# Kills that container, and waits until it is removed. A process that its monitor starts does that.
+remove_explained()
+{
+	podman kill explained
+	while podman container exists explained; do
+		sleep 0.05
+	done
+}

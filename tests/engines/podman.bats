@@ -250,8 +250,7 @@ refused_by_old_podman()
 		[[ $output == *'user namespace: 0:100000:65536'* ]]
 		[[ $output == *"cure     setfacl -m u:100000:w /proc/$number/root/vol/ours"* || $output == *"cure     setfacl -m u:100000:rw /proc/$number/root/vol/ours"* ]]
 	done
-	podman kill explained
-	podman wait explained || true
+	remove_explained
 	run -1 idmount explain --container explained /
 }
 
@@ -288,7 +287,7 @@ to_own()
 	# Without idmount.
 	inside $'0:0 /vol/ours\n0:0 /vol/new' box "${userns[@]}" "${option[@]}" -- sh -c 'touch /vol/new; stat -c "%u:%g %n" /vol/ours /vol/new'
 	same 'on disk' 1000:1000 "$(owner vol/new)"
-	podman kill explained
+	remove_explained
 }
 
 @test "idmount explain: the annotation that lets a container own its volume, as printed" {
@@ -300,7 +299,7 @@ to_own()
 	# Without its control group, the process has no name of podman's.
 	to_own --pid "$number"
 	same 'the option' "--annotation io.idmount.map/vol=idmap=uids=@1000-0-1;gids=@1000-0-1" "${option[*]}"
-	podman kill explained
+	remove_explained
 	inside $'0:0 /vol/ours\n0:0 /vol/new' hooked crun "${userns[@]}" -v /mnt/vol:/vol "${option[@]}" -- \
 		sh -c 'touch /vol/new; stat -c "%u:%g %n" /vol/ours /vol/new'
 	same 'on disk' 1000:1000 "$(owner vol/new)"

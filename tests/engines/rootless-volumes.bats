@@ -201,5 +201,5 @@ refused_with()
 	# Root's podman does not know it.
 	run -1 --separate-stderr idmount explain --container explained --read /vol/roots
 	[[ $stderr == *'knows it; for a rootless container of podman, its user runs podman unshare idmount explain' ]]
-	podman kill explained
+	remove_explained
 }
