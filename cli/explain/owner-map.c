@@ -73,7 +73,9 @@ static bool write_annotation(const struct verdict *v, const char *map, char *tex
 			  find_destination(v), map);
 }
 
-/* A source with a colon or a quote cannot be in this option. */
+/* A source with a colon or a quote cannot be in this option. runc before 1.2 would ignore the map in
+ * silence.
+ */
 static bool write_volume(const struct verdict *v, const char *map, char *text, size_t size)
 {
 	const char *destination = find_destination(v);
@@ -84,8 +86,8 @@ static bool write_volume(const struct verdict *v, const char *map, char *text, s
 		return false;
 	find_podman_source(v->subject, path, source, sizeof(source));
 	return !strpbrk(source, ":'") &&
-	       write_cure(text, size, "restart the container with --volume '%s:%s:idmap=%s'", source,
-			  path, own);
+	       write_cure(text, size, "restart the container with %s--volume '%s:%s:idmap=%s'",
+			  has_podman_runc(v->subject) ? "--runtime crun " : "", source, path, own);
 }
 
 static bool write_engine_option(const struct verdict *v, char *text, size_t size)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* podman's own option for a mapped volume requires no idmount: crun maps it, for root's podman. */
+/* podman's own option for a mapped volume requires no idmount: crun maps it, for root's podman. runc
+ * before 1.2 ignores it in silence. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -62,22 +63,41 @@ static bool is_free_of_templates(const char *text)
 	return !strpbrk(text, "\"\\{}\n");
 }
 
-void find_podman_source(const struct subject *s, const char *destination, char *source, size_t size)
+/* Writes one line, which may be empty: nothing, or no answer. */
+static void ask_podman(const struct subject *s, const char *format, char *text, size_t size)
 {
-	char id[ID_LENGTH + 1] = "", format[1024];
+	char id[ID_LENGTH + 1] = "";
 	const char *argv[] = { "podman",   "container", "inspect",
 			       "--format", format,	s->is_podmans ? s->container : id,
 			       NULL };
+
+	if ((s->is_podmans || read_cgroup_id(s->pid, id)) && run_engine(argv, text, size) > 0)
+		text[strcspn(text, "\n")] = '\0';
+	else
+		*text = '\0';
+}
+
+bool has_podman_runc(const struct subject *s)
+{
+	char runtime[256];
+	const char *slash;
+
+	ask_podman(s, "{{.OCIRuntime}}", runtime, sizeof(runtime));
+	slash = strrchr(runtime, '/');
+	return strcmp(slash ? slash + 1 : runtime, "runc") == 0;
+}
+
+void find_podman_source(const struct subject *s, const char *destination, char *source, size_t size)
+{
+	char format[1024];
 	int n = snprintf(format, sizeof(format),
 			 "{{range .Mounts}}{{if eq .Destination \"%s\"}}{{if .Name}}{{.Name}}{{else}}"
 			 "{{.Source}}{{end}}{{end}}{{end}}",
 			 destination);
 
-	if ((s->is_podmans || read_cgroup_id(s->pid, id)) && is_free_of_templates(destination) &&
-	    n > 0 && (size_t)n < sizeof(format) && run_engine(argv, source, size) > 0)
-		source[strcspn(source, "\n")] = '\0';
-	else
-		*source = '\0';
+	*source = '\0';
+	if (is_free_of_templates(destination) && n > 0 && (size_t)n < sizeof(format))
+		ask_podman(s, format, source, size);
 	if (!*source)
 		snprintf(source, size, "SOURCE");
 }

@@ -46,15 +46,19 @@ int find_container(struct subject *s);
 
 /* ---- podman.c ---- */
 
-/*
- * Whether the process is in a container of root's podman: by --container, or by its control group.
- * Writes what a volume at `destination` is made of: a directory of the host, or a name. "SOURCE": not
- * known.
- */
+/* Whether the process is in a container of root's podman: by --container, or by its control group. */
 bool is_in_podman(const struct subject *s);
+
+/* Whether the runtime of that container is runc, by name or path. */
+bool has_podman_runc(const struct subject *s);
 
 /* Whether root made the container's user namespace. Others get only maps of the IDs that it has. */
 bool is_container_of_root(pid_t pid);
+
+/*
+ * Writes what a volume at `destination` is made of: a directory of the host, or a name. "SOURCE": not
+ * known.
+ */
 void find_podman_source(const struct subject *s, const char *destination, char *source, size_t size);
 
 /* Runs an engine, and writes what it prints. Returns 1, 0 for a failure, or -ETIMEDOUT. */

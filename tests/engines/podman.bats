@@ -310,7 +310,10 @@ to_own()
 
 	start_explained runc
 	to_own --pid "$(podman container inspect --format '{{.State.Pid}}' explained)"
-	same 'the option' "--volume /mnt/vol:/vol:idmap=uids=@1000-0-1;gids=@1000-0-1" "${option[*]}"
-	podman kill explained
-	podman wait explained || true
+	same 'the option' "--runtime crun --volume /mnt/vol:/vol:idmap=uids=@1000-0-1;gids=@1000-0-1" "${option[*]}"
+	remove_explained
+	# runc before 1.2 would ignore the map in silence.
+	cgroups=(--cgroups=disabled)
+	inside $'0:0 /vol/ours\n0:0 /vol/new' box "${userns[@]}" "${option[@]}" -- sh -c 'touch /vol/new; stat -c "%u:%g %n" /vol/ours /vol/new'
+	same 'on disk' 1000:1000 "$(owner vol/new)"
 }
