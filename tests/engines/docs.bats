@@ -7,10 +7,12 @@ private_mounts
 setup()
 {
 	set_up_engine
-	mkdir upper work srv image
-	# Files that the commands write disappear with the test.
-	mount -t overlay -o lowerdir=/etc,upperdir=/mnt/upper,workdir=/mnt/work etc /etc
-	mount --bind srv /srv
+	mkdir data image
+	# Files that the commands write disappear with the test. This tree may be below /srv, and overlays have no maps.
+	forget_changes etc
+	forget_changes srv
+	mkdir -p /srv/data
+	mount --bind data /srv/data
 	mount -t tmpfs bin /usr/local/bin
 	cp "$IDMOUNT" /usr/local/bin/idmount
 	ln -s idmount /usr/local/bin/idmount-oci-runtime
@@ -21,6 +23,13 @@ setup()
 teardown()
 {
 	tear_down_engine
+}
+
+# forget_changes NAME: changes of the directory /NAME go to memory.
+forget_changes()
+{
+	mkdir -p "changes/$1/upper" "changes/$1/work"
+	mount -t overlay -o "lowerdir=/$1,upperdir=/mnt/changes/$1/upper,workdir=/mnt/changes/$1/work" "$1" "/$1"
 }
 
 # This machine may run without systemd.
@@ -81,10 +90,19 @@ write_podman_configuration()
 	same 'exit status' 0 "$status"
 }
 
+@test "the parent of a snapshot for idmount bundle is the image's top layer" {
+	ctr()
+	{
+		printf '%s\n' 'KEY PARENT KIND' 'sha256:2 sha256:1 Committed' 'sha256:3 sha256:2 Committed' 'sha256:1  Committed' \
+			'running sha256:3 Active'
+	}
+	eval "$(blocks engines.md sh | sed -n '/^parent=/,/)$/p')"
+	same 'the parent' sha256:3 "$parent"
+}
+
 @test "the commands for buildah map the directory" {
-	mkdir srv/data
-	touch srv/data/file
-	chown -R 1000:1000 srv/data
+	touch data/file
+	chown -R 1000:1000 data
 	blocks engines.md console buildah | sed 's|^buildah run -v \([^:]*\):.*|stat -c "%u:%g %n" \1/file|' >script
 	PATH=/usr/local/bin:$PATH run -0 --separate-stderr bash -eu script
 	same 'the file' '0:0 /mnt/data/file' "$output"
