@@ -33,6 +33,7 @@
 #include "lib/sys/procfs.h"
 #include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
+#include "lock-trees.h"
 #include "mount-error.h"
 #include "oci.h"
 #include "placing.h"
@@ -51,6 +52,7 @@ static int open_in(int root, const char *path)
 struct container {
 	int pidfd;
 	int namespace; /* the mount namespace */
+	int userns;    /* the user namespace that owns it; -1: the caller's own */
 	int root;      /* directory of the root filesystem, as it is in there */
 };
 
@@ -58,6 +60,7 @@ static void close_container(struct container *c)
 {
 	idm_close_fd(&c->pidfd);
 	idm_close_fd(&c->namespace);
+	idm_close_fd(&c->userns);
 	idm_close_fd(&c->root);
 }
 
@@ -87,7 +90,7 @@ static int open_container_mounts(struct container *c, const char *name, struct i
 	if (own < 0)
 		return own;
 	if (!idm_is_same_inode(own, c->namespace))
-		return 0;
+		return open_other_owner(c->namespace, &c->userns, name, err);
 	return idm_fail(err, -EINVAL, step_enter, name,
 			"it has no mount namespace of its own: its mounts are the host's");
 }
@@ -147,7 +150,7 @@ static int open_container(struct container *c, const struct idm_oci *oci, pid_t 
 	char name[32];
 	int r;
 
-	*c = (struct container){ -1, -1, -1 };
+	*c = (struct container){ -1, -1, -1, -1 };
 	snprintf(name, sizeof(name), "process %d", (int)pid);
 	c->pidfd = idm_sys_pidfd_open(pid);
 	if (c->pidfd < 0)
@@ -179,14 +182,15 @@ static int check_runtime_mount(const struct placing *p, int source, struct idm_e
 
 /*
  * "shared" makes a mount a peer of its source only if the runtime lets it. Otherwise all mounts in the
- * container are slaves of the host's. Mounts that the container adds below then stay in it.
+ * container are slaves of the host's. Mounts that the container adds below then stay in it. In another
+ * user namespace the kernel makes slaves of the runtime's mounts in any case.
  */
-static enum idm_propagation choose_propagation(const struct idm_oci *oci,
+static enum idm_propagation choose_propagation(const struct idm_oci *oci, const struct container *c,
 					       const struct idm_plan_entry *step)
 {
 	if (step->propagation != IDM_PROPAGATION_SHARED)
 		return IDM_PROPAGATION_DEFAULT;
-	return oci->shared_root ? IDM_PROPAGATION_SHARED : IDM_PROPAGATION_SLAVE;
+	return oci->shared_root && c->userns < 0 ? IDM_PROPAGATION_SHARED : IDM_PROPAGATION_SLAVE;
 }
 
 /* Finds the path of the place without links. */
@@ -203,16 +207,24 @@ static int find_place_path(struct placing *p, int proc, struct idm_error *err)
 	return p->path ? 0 : idm_fail_errno(err, -ENOMEM, step_enter, NULL);
 }
 
+/* The parts that all placings share. */
+struct preparation {
+	const struct idm_oci *oci;
+	const struct container *container;
+	int proc;
+};
+
 /* The tree is made of the source that was checked, not of another that has its name by now. */
-static void copy_entry(struct placing *p, const struct idm_oci *oci, const struct idm_oci_mount *mount)
+static void copy_entry(struct placing *p, const struct preparation *all,
+		       const struct idm_oci_mount *mount)
 {
 	static char itself[] = "";
 
 	p->mapped = true;
 	p->own_map = mount->own_map;
 	p->annotation = mount->annotation;
-	p->step = oci->plan->entries[mount->step];
-	p->step.copied_as = choose_propagation(oci, &p->step);
+	p->step = all->oci->plan->entries[mount->step];
+	p->step.copied_as = choose_propagation(all->oci, all->container, &p->step);
 	if (mount->source < 0)
 		return;
 	p->step.dirfd = mount->source;
@@ -231,13 +243,6 @@ static int find_unmapped_mount(struct placing *p, struct idm_error *err)
 	return 0;
 }
 
-/* The parts that all placings share. */
-struct preparation {
-	const struct idm_oci *oci;
-	const struct container *container;
-	int proc;
-};
-
 static int prepare_placing(struct placing *p, const struct preparation *all, size_t i,
 			   struct idm_error *err)
 {
@@ -250,7 +255,7 @@ static int prepare_placing(struct placing *p, const struct preparation *all, siz
 	p->destination = mount->destination;
 	p->place = open_in(all->container->root, p->destination);
 	if (mount->step) {
-		copy_entry(p, all->oci, mount);
+		copy_entry(p, all, mount);
 		r = check_runtime_mount(p, mount->source, err);
 	} else {
 		r = find_unmapped_mount(p, err);
@@ -504,6 +509,8 @@ int idm_oci_attach(const struct idm_oci *oci, pid_t pid, const char *bundle, str
 		r = prepare_placings(placings, &all, &n, err);
 	if (r == 0)
 		r = make_placed_trees(placings, n, err);
+	if (r == 0 && c.userns >= 0)
+		r = lock_trees(placings, n, c.userns, err);
 	if (r == 0)
 		r = exchange_mounts(placings, n, &(struct mount_tables){ c.namespace, c.root, proc },
 				    err);

@@ -146,6 +146,13 @@ void idm_oci_free(struct idm_oci *oci);
 int idm_oci_open_sources(struct idm_oci *oci, struct idm_error *err);
 
 /*
+ * Removes from the options of the mapped binds what would clear read-only, nosuid, nodev and noexec of a
+ * source's own mount. Runtimes keep these for a container in a user namespace of its own. The sources
+ * have to be open. Call it after idm_plan_harden(), which looks for the options "suid" and "dev".
+ */
+void idm_oci_keep_attributes(struct idm_oci *oci);
+
+/*
  * Checks that root's rules allow the maps that annotations ask for. The sources have to be open. Fails
  * with -EPERM if the rules do not allow one.
  */

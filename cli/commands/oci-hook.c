@@ -173,8 +173,7 @@ static int joined_map(void *data, const char *userns, struct idm_map *map, struc
 }
 
 /* The IDs of the container decide which maps annotations get, and which setuid programs are harmless. */
-static int judge_and_harden_mounts(const struct idm_oci *oci, const struct state *s,
-				   struct hardened *hardened)
+static int judge_and_harden_mounts(struct idm_oci *oci, const struct state *s, struct hardened *hardened)
 {
 	struct idm_map *container;
 	struct idm_error err;
@@ -186,6 +185,7 @@ static int judge_and_harden_mounts(const struct idm_oci *oci, const struct state
 		status = report_error(&err);
 	else
 		*hardened = harden_plan(oci->plan, container);
+	idm_oci_keep_attributes(oci);
 	idm_map_free(container);
 	return status;
 }
