@@ -27,17 +27,17 @@ static uint32_t find_kept_attributes(int source)
 
 /*
  * Each mount below has attributes of its own, so none of them is cleared there: where it is missing,
- * there is nothing to clear. On the top mount an option can also take back what another one sets for
+ * there is nothing to clear. On the top mount an option can also undo what another one sets for
  * all mounts ("rro,rw").
  */
 static void keep_attributes_of(struct idm_plan_entry *entry, int source)
 {
-	uint32_t taken_back = entry->top.clear & entry->deep.set & KEPT;
+	uint32_t undone = entry->top.clear & entry->deep.set & KEPT;
 
-	if (taken_back)
-		taken_back &= ~find_kept_attributes(source);
+	if (undone)
+		undone &= ~find_kept_attributes(source);
 	entry->deep.clear &= ~KEPT;
-	entry->top.clear = (entry->top.clear & ~KEPT) | taken_back;
+	entry->top.clear = (entry->top.clear & ~KEPT) | undone;
 }
 
 void idm_oci_keep_attributes(struct idm_oci *oci)

@@ -158,6 +158,122 @@ look_at_vol='while read -r a b c d e f g; do echo options $e $f; done </proc/sel
 	same 'the source' 1 "$(mounts_at /mnt/src)"
 }
 
+admin='.process.capabilities |= map_values(. + ["CAP_SYS_ADMIN"])'
+
+# The kernel locks mounts when it copies them for another user namespace. The hook's mounts are to be as locked as those
+# of the runtime.
+@test "a container in its own user namespace changes no mount of the host" {
+	local name before
+
+	mount --bind --make-shared src src
+	mkdir src/inner src/sub
+	echo hidden >src/sub/secret
+	mount -t tmpfs sub src/sub
+	chown 1000:1000 src/sub
+	before=$(grep ' /mnt/src' /proc/self/mountinfo)
+	bundle b 'mount -t tmpfs x /vol/inner && echo made; busybox umount /vol/sub; busybox umount -l /vol/sub; cat /vol/sub/secret
+		busybox umount -l /vol && echo unmounted' \
+		"$(with_hook) | $userns | .linux.rootfsPropagation = \"rshared\" | $(volume /vol rbind,rshared "$(rows 1000 100000 1)") | $admin"
+	for name in with_runc with_crun; do
+		run -0 --separate-stderr $name b
+		same "$name: output" $'made\nunmounted' "$output"
+		[[ $stderr == *"can't unmount /vol/sub: Invalid argument"*"can't unmount /vol/sub: Invalid argument"*"can't open '/vol/sub/secret'"* ]]
+		same "$name: the host's mounts" "$before" "$(grep ' /mnt/src' /proc/self/mountinfo)"
+	done
+}
+
+@test "in its own user namespace: private, a slave of the host's, and never a peer of it" {
+	local words expected
+
+	mount --bind --make-shared src src
+	for words in rprivate:- rslave:master rshared:shared,master; do
+		rm -rf b
+		bundle b "grep ' /vol .*idmapped' /proc/self/mountinfo" \
+			"$(with_hook) | $userns | .linux.rootfsPropagation = \"rshared\" | $(volume /vol "rbind,${words%:*}" "$(rows 1000 100005 1)")"
+		run -0 with_runc b
+		expected=${words#*:}
+		same "$words" "$expected" "$(sed -E 's/.*idmapped//; s/ - .*//; s/:[0-9]+//g; s/ propagate_from//' <<<"$output" | xargs | tr ' ' , | sed 's/^$/-/')"
+	done
+	same 'peers of the source' '' "$(grep -E ' /mnt/src .* shared:' /proc/self/mountinfo | grep -o 'master:.*')"
+}
+
+@test "a container in its own user namespace keeps the attributes of the host's mount, and those of its options" {
+	local name
+
+	mount --bind src src
+	mkdir src/sub
+	mount -t tmpfs -o ro,mode=777 sub src/sub
+	mount -o remount,bind,ro,noexec src
+	bundle b 'for d in /vol /vol/sub /other; do
+			mount -o remount,bind,rw $d 2>/dev/null; mount -o remount,bind,ro,suid,dev,exec $d 2>/dev/null
+			grep " $d ro" /proc/self/mountinfo; touch $d/new
+		done' \
+		"$(with_hook) | $userns | $(volume /vol rbind,rw,exec "$(rows 1000 100000 1)")
+		| $(source=/mnt/dst volume /other rbind,ro "$(rows 0 100000 1)") | $admin"
+	for name in with_runc with_crun; do
+		run ! --separate-stderr $name b
+		[[ $output == *' /vol ro,nosuid,nodev,noexec,'*$'\n'*' /vol/sub ro,'*$'\n'*' /other ro,nodev,'* ]]
+		[[ $stderr == *'/vol/new: Read-only'*'/vol/sub/new: Read-only'*'/other/new: Read-only'* ]]
+	done
+	[[ ! -e dst/new ]]
+}
+
+# With or without a user namespace: podman writes rw for each volume without ro.
+@test "rw, suid, dev and exec clear nothing that the host's own mount has" {
+	local words
+
+	mount --bind src src
+	mkdir src/sub
+	mount -t tmpfs sub src/sub
+	mount -o remount,bind,ro,nosuid,nodev,noexec src/sub
+	mount -o remount,bind,ro,nosuid,nodev,noexec src
+	fake /vol
+	for words in rbind,rw,suid,dev,exec rbind,rrw,rsuid,rdev,rexec rbind,rro,rw,suid,dev,exec; do
+		rm -rf b
+		bundle b true "$(volume /vol "$words" "$(rows 1000 7 1)")"
+		run -0 --separate-stderr run_hook "$fake" /mnt/b
+		same "$words: note" '' "$stderr"
+		same "$words: attributes" 2 "$(mounts_of "$fake" | grep -c ' /mnt/rootfs/vol[/sub]* ro,nosuid,nodev,noexec,')"
+	done
+	# An option can undo what another one sets for all mounts.
+	mount -o remount,bind,rw,suid,dev,exec src
+	rm -rf b
+	bundle b true "$(volume /vol rbind,rro,rw,dev,suid "$(rows 1000 7 1)")"
+	quietly run_hook "$fake" /mnt/b
+	same 'attributes' rw,relatime,idmapped "$(mounts_of "$fake" | awk '$5 == "/mnt/rootfs/vol" { options = $6 } END { print options }')"
+}
+
+@test "mounts on locked mounts, files, and a nested mount of a container in its own user namespace" {
+	mkdir src/tmp src/sub src/deep
+	mount --bind --make-shared src src
+	mount -t tmpfs sub src/sub
+	echo content >src/1000
+	touch rootfs/file
+	bundle b 'stat -f -c %T /vol/tmp; cat /file /vol/1000; stat -c %u /vol/1000 /vol/deep/1000 /file; touch /vol/tmp/x /vol/deep/1000; stat -f -c %T /vol/sub' \
+		"$(with_hook) | $userns | $(volume /vol rbind,rshared "$(rows 1000 100000 1)")
+		| .mounts += [{destination: \"/vol/tmp\", type: \"tmpfs\", source: \"tmpfs\", options: [\"nosuid\"]}]
+		| $(volume /vol/deep rbind "$(rows 1000 100000 1)") | $(source=/mnt/src/1000 volume /file bind "$(rows 1000 100000 1)")"
+	run -0 with_runc b
+	same output $'tmpfs\ncontent\ncontent\n0\n0\n0\ntmpfs' "$output"
+	[[ ! -e src/tmp/x ]]
+}
+
+# A user namespace can have a limit of 0 for mount namespaces, which its root sets.
+@test "if the mounts cannot be locked, none is attached" {
+	mkfifo ready
+	background unshare --user --map-root-user --mount --propagation private sh -euc '
+		mount --rbind /mnt/rootfs /mnt/rootfs
+		mount --rbind /mnt/src /mnt/rootfs/vol
+		echo 0 >/proc/sys/user/max_mnt_namespaces
+		echo >/mnt/ready
+		exec sleep 1000'
+	fake=${background[-1]}
+	read -t 60 -r <>ready
+	rm ready
+	bundle b true "$(volume /vol rbind "$(rows 1000 0 1)")"
+	hook_refuses 'lock the mounts: No space left on device' "$fake" /mnt/b
+}
+
 @test "a file, and a filesystem that is made for the container" {
 	echo content >src/1000
 	touch rootfs/file
