@@ -10,6 +10,7 @@
  * - Each destination holds the source of its mount. It is resolved below that root, as the container
  *   will see it.
  * - No other mount is at the place of a mapped one, whatever links lead there.
+ * - The container's table of mounts agrees (runtime-mounts.c).
  *
  * A destination is resolved once, to the descriptor of the mount that is there. The reason: a volume may
  * be shared with a running container, which can exchange a directory for a link at any time. Two things
@@ -37,6 +38,7 @@
 #include "mount-error.h"
 #include "oci.h"
 #include "placing.h"
+#include "runtime-mounts.h"
 
 static const enum idm_error_step step_enter = IDM_STEP_ENTER_CONTAINER;
 
@@ -168,7 +170,7 @@ static int check_runtime_mount(const struct placing *p, int source, struct idm_e
 {
 	char name[IDM_PLAN_ENTRY_NAME];
 
-	idm_plan_entry_name(&p->step, name, sizeof(name));
+	name_placing(p, name, sizeof(name));
 	if (p->place < 0)
 		return idm_fail_because(
 			err, p->place, step_enter, name,
@@ -243,6 +245,24 @@ static int find_unmapped_mount(struct placing *p, struct idm_error *err)
 	return 0;
 }
 
+/*
+ * A mount without a map may be missing: a later one can hide it. But one on a mapped mount would be gone
+ * with the runtime's mount. A neighbour that shares the volume can have exchanged its name.
+ */
+static bool has_to_be_there(const struct idm_oci *oci, size_t i)
+{
+	bool on_mapped = false;
+
+	for (size_t j = 0; j < oci->n; j++) {
+		if (j == i || !get_path_below(oci->mounts[i].destination, oci->mounts[j].destination))
+			continue;
+		if (j > i)
+			return false;
+		on_mapped = on_mapped || oci->mounts[j].step;
+	}
+	return on_mapped;
+}
+
 static int prepare_placing(struct placing *p, const struct preparation *all, size_t i,
 			   struct idm_error *err)
 {
@@ -257,6 +277,8 @@ static int prepare_placing(struct placing *p, const struct preparation *all, siz
 	if (mount->step) {
 		copy_entry(p, all, mount);
 		r = check_runtime_mount(p, mount->source, err);
+	} else if (has_to_be_there(all->oci, i)) {
+		r = check_runtime_mount(p, -1, err);
 	} else {
 		r = find_unmapped_mount(p, err);
 	}
@@ -313,16 +335,6 @@ static int make_placed_trees(struct placing *placings, size_t n, struct idm_erro
 }
 
 /* ---- two mounts at one place ---- */
-
-/* Returns the rest of `path` below `directory`; NULL: `path` is not in there. */
-static const char *get_path_below(const char *path, const char *directory)
-{
-	size_t n = strlen(directory);
-
-	if (strncmp(path, directory, n) != 0 || (path[n] && path[n] != '/'))
-		return NULL;
-	return path[n] ? path + n + 1 : path + n;
-}
 
 /* The names differ if a link in the root filesystem, or in another mount, leads from one to the other.
  */
@@ -497,6 +509,7 @@ int idm_oci_attach(const struct idm_oci *oci, pid_t pid, const char *bundle, str
 	struct placing *placings = proc < 0 ? NULL : calloc(oci->n + 1, sizeof(*placings));
 	struct container c;
 	const struct preparation all = { .oci = oci, .container = &c, .proc = proc };
+	struct mount_tables where;
 	size_t n = 0;
 	int r;
 
@@ -511,9 +524,11 @@ int idm_oci_attach(const struct idm_oci *oci, pid_t pid, const char *bundle, str
 		r = make_placed_trees(placings, n, err);
 	if (r == 0 && c.userns >= 0)
 		r = lock_trees(placings, n, c.userns, err);
+	where = (struct mount_tables){ c.namespace, c.root, proc };
 	if (r == 0)
-		r = exchange_mounts(placings, n, &(struct mount_tables){ c.namespace, c.root, proc },
-				    err);
+		r = check_runtime_mounts(placings, n, &where, err);
+	if (r == 0)
+		r = exchange_mounts(placings, n, &where, err);
 	close_placings(placings, n);
 	close_container(&c);
 	return r;

@@ -1310,6 +1310,75 @@ uncover()
 	done
 }
 
+lost_hint=$'\nhint: either another hook has made it, or names in a shared volume change'
+
+@test "a mount that another hook has made below a mapped volume is not lost silently" {
+	mkdir -p src/sub/deep
+	mount -t tmpfs own src/sub
+	mkdir src/sub/deep
+	fake /vol
+	bundle b true "$(volume /vol rbind "$(rows 1000 0 1)")"
+	nsenter --mount --target "$fake" -- mount -t tmpfs mask /mnt/rootfs/vol/sub/deep
+	hook_refuses 'bind on /vol: attach in the container: the mount at /vol/sub/deep would be lost'"$lost_hint" "$fake" /mnt/b
+	nsenter --mount --target "$fake" -- umount /mnt/rootfs/vol/sub/deep
+	# The source has the mount on sub, too. Another one over it counts all the same.
+	nsenter --mount --target "$fake" -- mount -t tmpfs mask /mnt/rootfs/vol/sub
+	hook_refuses 'bind on /vol: attach in the container: the mount at /vol/sub would be lost'"$lost_hint" "$fake" /mnt/b
+	nsenter --mount --target "$fake" -- umount /mnt/rootfs/vol/sub
+	run -0 run_hook "$fake" /mnt/b
+}
+
+@test "names that a neighbour changes below a mapped volume take no mount away" {
+	local change reason
+
+	mkdir -p src/in dst
+	while IFS=: read -r change reason; do
+		fake /vol
+		nsenter --mount --target "$fake" -- mount --bind /mnt/dst /mnt/rootfs/vol/in
+		bundle b true "$(volume /vol rbind "$(rows 1000 0 1)") | $(source=/mnt/dst volume /vol/in bind)"
+		mv src/in src/away
+		bash -c "$change"
+		hook_refuses "/vol/in: look at the container: ${reason//+/$'\n'}" "$fake" /mnt/b
+		rm -rf src/in b
+		mv src/away src/in
+	done <<'EOF'
+true:there is no such place in its root filesystem
+ln -s in src/in:Too many levels of symbolic links
+mkdir src/in:the runtime has not mounted it there+hint: a createRuntime hook runs when it has; nothing else may cover the place
+EOF
+}
+
+@test "a volume in a shared one that is mounted twice: no unmapped copy stays" {
+	local name order volumes words
+
+	mount --bind --make-shared dst dst
+	mkdir dst/inner rootfs/twice
+	for name in with_runc with_crun; do
+		for words in rshared rslave rprivate; do
+			for order in 1 2; do
+				rm -rf b
+				volumes="$(source=/mnt/dst volume /twice "rbind,$words") | $(volume /vol/inner rbind,rprivate "$(rows 1000 7 1)")"
+				[[ $order == 1 ]] || volumes="$(volume /vol/inner rbind,rprivate "$(rows 1000 7 1)") | $(source=/mnt/dst volume /twice "rbind,$words")"
+				bundle b 'stat -c %u /vol/inner/1000; stat -c %u /twice/inner/1000 || true' \
+					"$(with_hook) | .linux.rootfsPropagation = \"rshared\" | $(source=/mnt/dst volume /vol rbind,rshared) | $volumes"
+				run --separate-stderr $name b
+				echo "$name, $words, $order: $status: $output $stderr"
+				[[ $output != *1000* ]]
+				if [[ $words$order == rprivate1 ]]; then
+					same "$name, $words, $order: IDs" 7 "$output"
+				else
+					same "$name, $words, $order" '' "$output"
+					# crun shows the hook's exit status alone.
+					[[ $name == with_crun || $stderr == *'bind on /vol/inner: attach in the container: it is on a shared mount, and so is also at /twice/inner, without its map'* ]]
+				fi
+				while umount -q dst/inner; do
+					:
+				done
+			done
+		done
+	done
+}
+
 # docs/engines.md describes it. No hook of the container runs when the host mounts.
 @test "a filesystem that the host mounts later in a volume with rslave has no map" {
 	local words expected

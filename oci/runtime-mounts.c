@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What the container's table of mounts says before anything moves. The placings come from lookups of
+ * names. A neighbour that shares a volume can exchange names at any time, and other hooks can mount in
+ * the container, too. The table tells on which mount each one really is:
+ *
+ * - A mount on one that a tree replaces would go with it. So the hook has to move it, or the tree has a
+ *   copy: the source has the same mount below it.
+ * - A mount on a shared one has copies on all peers of that. They have no map, and stay.
+ */
+#include "runtime-mounts.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "exchange.h"
+#include "lib/base/array.h"
+#include "lib/base/error.h"
+#include "lib/base/macros.h"
+#include "lib/list/internal.h"
+#include "lib/list/mount-copy.h"
+#include "lib/sys/fail-errno.h"
+#include "lib/sys/procfs.h"
+#include "lib/sys/syscall.h"
+#include "placing.h"
+
+static const enum idm_error_step step_check = IDM_STEP_ATTACH_IN_CONTAINER;
+
+/* A mount of the container, and what is known of it. */
+struct entry {
+	struct idm_mount_info *mount;  /* its ID is the short one */
+	const struct placing *placing; /* whose place it is; NULL: none */
+};
+
+struct table {
+	struct entry *entries;
+	size_t n;
+	int root;
+	char root_path[PATH_MAX];
+};
+
+/* ---- reading ---- */
+
+static int append_entry(const struct idm_mount_info *mount, void *data)
+{
+	struct table *t = data;
+	struct idm_mount_info *copy = idm_copy_mount_info(mount);
+	struct entry *e = copy ? idm_array_append(&t->entries, &t->n, sizeof(*e)) : NULL;
+
+	if (!e) {
+		idm_free_mount_info(copy);
+		return -ENOMEM;
+	}
+	*e = (struct entry){ .mount = copy };
+	return 0;
+}
+
+static void free_table(struct table *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		idm_free_mount_info(t->entries[i].mount);
+	free(t->entries);
+}
+
+static struct entry *find_entry(const struct table *t, uint64_t id)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->entries[i].mount->id == id)
+			return &t->entries[i];
+	return NULL;
+}
+
+static struct entry *find_entry_of_fd(const struct table *t, int fd)
+{
+	uint64_t id;
+
+	return idm_short_mount_id(fd, &id) == 0 ? find_entry(t, id) : NULL;
+}
+
+/* The same mount can be the place of two placings, if neither has a map. */
+static int note_placings(struct table *t, const struct placing *placings, size_t n,
+			 struct idm_error *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct entry *e = placings[i].place < 0 ? NULL : find_entry_of_fd(t, placings[i].place);
+
+		if (placings[i].place >= 0 && !e)
+			return idm_fail(err, -ESTALE, step_check, placings[i].destination,
+					"its mount is not in the container any more");
+		if (e && (!e->placing || placings[i].mapped))
+			e->placing = &placings[i];
+	}
+	return 0;
+}
+
+static int read_table(struct table *t, const struct mount_tables *where, struct idm_error *err)
+{
+	const struct idm_lister lister = {
+		.flags = IDM_LIST_UNMAPPED, .each = append_entry, .data = t, .err = err
+	};
+	ssize_t n = idm_procfs_fd_path(where->proc, where->root, t->root_path, sizeof(t->root_path));
+	int r;
+
+	if (n < 0)
+		return idm_fail_errno(err, (int)n, step_check, NULL);
+	t->root = where->root;
+	r = idm_mountinfo_list(&lister, &(struct idm_mount_ns){ .foreign = true }, where->namespace);
+	return r == -ENOMEM ? idm_fail_errno(err, r, step_check, NULL) : r;
+}
+
+/* ---- opening ---- */
+
+static int open_below(int directory, const char *path)
+{
+	return idm_sys_openat2(directory, path, O_PATH, 0,
+			       RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+}
+
+/* Whether `fd` is on the mount of `e`. */
+static bool is_on_entry(const struct entry *e, int fd)
+{
+	uint64_t id;
+
+	return idm_short_mount_id(fd, &id) == 0 && id == e->mount->id;
+}
+
+/* ---- copies that mounts on a shared one have on its peers ---- */
+
+/* Returns where the mount point of `e` is in its filesystem, whatever part of that is mounted. */
+static char *find_path_in_filesystem(const struct entry *e, const struct entry *parent)
+{
+	const char *rest = get_path_below(e->mount->target, parent->mount->target);
+	const char *root = parent->mount->root;
+	char *path;
+
+	if (!rest || asprintf(&path, "%s/%s", strcmp(root, "/") == 0 ? "" : root, rest) < 0)
+		return NULL;
+	return path;
+}
+
+static bool is_at_same_directory(const struct table *t, const struct entry *a, const struct entry *b)
+{
+	const struct entry *on_a = find_entry(t, a->mount->parent_id),
+			   *on_b = find_entry(t, b->mount->parent_id);
+	AUTO_FREE char *of_a = on_a ? find_path_in_filesystem(a, on_a) : NULL;
+	AUTO_FREE char *of_b = on_b ? find_path_in_filesystem(b, on_b) : NULL;
+
+	return of_a && of_b && strcmp(of_a, of_b) == 0 &&
+	       strcmp(on_a->mount->source, on_b->mount->source) == 0;
+}
+
+/* Filesystems can have the same name. The inodes tell, unless another mount hides the one. */
+static bool is_same_source(const struct table *t, const struct entry *e, const struct entry *other)
+{
+	const char *path = get_path_below(other->mount->target, t->root_path);
+	AUTO_CLOSE int there = -1;
+
+	if (!path || strcmp(e->mount->root, other->mount->root) != 0 ||
+	    strcmp(e->mount->source, other->mount->source) != 0)
+		return false;
+	there = open_below(t->root, path);
+	return there < 0 || !is_on_entry(other, there) || idm_is_same_inode(there, e->placing->place);
+}
+
+/* `e` is the runtime's mount for a placing. */
+static bool is_copy(const struct table *t, const struct entry *e, const struct entry *other)
+{
+	return e != other && is_same_source(t, e, other) && is_at_same_directory(t, e, other);
+}
+
+static bool is_copy_of_any(const struct table *t, const struct entry *other)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->entries[i].placing && is_copy(t, &t->entries[i], other))
+			return true;
+	return false;
+}
+
+/* ---- mounts on those that trees replace ---- */
+
+/* The place of a placing that the mount is on, however far below; NULL: of none */
+static const struct entry *find_place_above(const struct table *t, const struct entry *e)
+{
+	for (size_t depth = 0; depth < t->n; depth++) {
+		e = find_entry(t, e->mount->parent_id);
+		if (!e || e->placing)
+			return e;
+	}
+	return NULL;
+}
+
+/*
+ * Whether the source has the mount, too. The container does not see one that another mount hides, so for
+ * that any mount in the tree will do.
+ */
+static bool is_in_tree(const struct entry *e, const struct entry *above)
+{
+	const char *rest = get_path_below(e->mount->target, above->mount->target);
+	AUTO_CLOSE int copy = rest && *rest ? open_below(above->placing->tree, rest) : -1;
+	AUTO_CLOSE int here = copy < 0 ? -1 : open_below(above->placing->place, rest);
+
+	if (copy < 0 || idm_is_mount_point(copy) <= 0)
+		return false;
+	return here < 0 || !is_on_entry(e, here) || idm_is_same_inode(copy, here);
+}
+
+/*
+ * Mounts go along with that of an unmapped placing. A copy of a volume's mount does not count: it is
+ * only there since the runtime has shared the mount below, which the tree replaces.
+ */
+static bool will_be_lost(const struct table *t, const struct entry *e, const struct entry *above)
+{
+	const struct placing *cover = above && above->placing->mapped ? above->placing : NULL;
+
+	if (e->placing && e->placing->cover == cover)
+		return false;
+	if (e->placing && e->placing->mapped)
+		return true;
+	return cover && !is_in_tree(e, above) && !is_copy_of_any(t, e);
+}
+
+static int check_not_lost(const struct table *t, const struct entry *e, struct idm_error *err)
+{
+	const char *path = get_path_below(e->mount->target, t->root_path);
+	const struct entry *above = path ? find_place_above(t, e) : NULL;
+	char name[IDM_PLAN_ENTRY_NAME];
+
+	if (!path || !will_be_lost(t, e, above))
+		return 0;
+	name_placing(above ? above->placing : e->placing, name, sizeof(name));
+	idm_fail(err, -EBUSY, step_check, name, "the mount at /%s would be lost", path);
+	idm_hint(err, "either another hook has made it, or names in a shared volume change");
+	return -EBUSY;
+}
+
+/* ---- copies of mapped mounts ---- */
+
+static bool is_on(const struct table *t, const struct entry *e, const struct entry *other)
+{
+	for (size_t depth = 0; e && e != other && depth < t->n; depth++)
+		e = find_entry(t, e->mount->parent_id);
+	return e == other;
+}
+
+static int check_no_copy(const struct table *t, const struct entry *e, struct idm_error *err)
+{
+	const struct entry *parent = find_entry(t, e->mount->parent_id);
+	char name[IDM_PLAN_ENTRY_NAME];
+
+	if (!parent || parent->mount->propagation != IDM_PROPAGATION_SHARED)
+		return 0;
+	for (size_t i = 0; i < t->n; i++) {
+		const struct entry *other = &t->entries[i];
+
+		if (!is_copy(t, e, other) || is_on(t, e, other))
+			continue;
+		name_placing(e->placing, name, sizeof(name));
+		idm_fail(err, -EOPNOTSUPP, step_check, name,
+			 "it is on a shared mount, and so is also at /%s, without its map",
+			 get_path_below(other->mount->target, t->root_path));
+		idm_hint(err, "mount the volume that it is in only once, or without shared");
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+/* ---- all ---- */
+
+int check_runtime_mounts(const struct placing *placings, size_t n, const struct mount_tables *where,
+			 struct idm_error *err)
+{
+	struct table t = { .entries = NULL };
+	int r = read_table(&t, where, err);
+
+	if (r == 0)
+		r = note_placings(&t, placings, n, err);
+	for (size_t i = 0; i < t.n && r == 0; i++) {
+		r = check_not_lost(&t, &t.entries[i], err);
+		if (r == 0 && t.entries[i].placing && t.entries[i].placing->mapped)
+			r = check_no_copy(&t, &t.entries[i], err);
+	}
+	free_table(&t);
+	return r;
+}
