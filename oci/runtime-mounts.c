@@ -167,17 +167,15 @@ static bool is_same_source(const struct table *t, const struct entry *e, const s
 	return there < 0 || !is_on_entry(other, there) || idm_is_same_inode(there, e->placing->place);
 }
 
-/* `e` is the runtime's mount for a placing. */
-static bool is_copy(const struct table *t, const struct entry *e, const struct entry *other)
-{
-	return e != other && is_same_source(t, e, other) && is_at_same_directory(t, e, other);
-}
-
 static bool is_copy_of_any(const struct table *t, const struct entry *other)
 {
-	for (size_t i = 0; i < t->n; i++)
-		if (t->entries[i].placing && is_copy(t, &t->entries[i], other))
+	for (size_t i = 0; i < t->n; i++) {
+		const struct entry *e = &t->entries[i];
+
+		if (e->placing && e != other && is_same_source(t, e, other) &&
+		    is_at_same_directory(t, e, other))
 			return true;
+	}
 	return false;
 }
 
@@ -247,6 +245,26 @@ static bool is_on(const struct table *t, const struct entry *e, const struct ent
 	return e == other;
 }
 
+/*
+ * Whether a mount on the one appears on the other, if they are peers. Where it is there does not count:
+ * a neighbour can rename the directory between two lines of the table.
+ */
+static bool can_be_peers(const struct entry *a, const struct entry *b)
+{
+	return a && b && strcmp(a->mount->source, b->mount->source) == 0 &&
+	       (get_path_below(a->mount->root, b->mount->root) ||
+		get_path_below(b->mount->root, a->mount->root));
+}
+
+/* The configuration itself can have the same volume there. That is no copy. */
+static bool is_unmapped_copy(const struct table *t, const struct entry *e, const struct entry *other)
+{
+	return !other->placing && is_same_source(t, e, other) &&
+	       can_be_peers(find_entry(t, e->mount->parent_id),
+			    find_entry(t, other->mount->parent_id)) &&
+	       !is_on(t, e, other);
+}
+
 static int check_no_copy(const struct table *t, const struct entry *e, struct idm_error *err)
 {
 	const struct entry *parent = find_entry(t, e->mount->parent_id);
@@ -257,7 +275,7 @@ static int check_no_copy(const struct table *t, const struct entry *e, struct id
 	for (size_t i = 0; i < t->n; i++) {
 		const struct entry *other = &t->entries[i];
 
-		if (!is_copy(t, e, other) || is_on(t, e, other))
+		if (!is_unmapped_copy(t, e, other))
 			continue;
 		name_placing(e->placing, name, sizeof(name));
 		idm_fail(err, -EOPNOTSUPP, step_check, name,
