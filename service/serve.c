@@ -446,9 +446,11 @@ static struct slot *find_newest_waiting(struct server *s, const struct share *sh
 static void make_room(struct server *s)
 {
 	const struct share *largest = find_largest(s);
+	struct slot *newest = NULL;
 
-	while (largest && count_waiting(largest) > WAITING_OF_USER)
-		refuse_slot(find_newest_waiting(s, largest), -EAGAIN,
+	while (largest && count_waiting(largest) > WAITING_OF_USER &&
+	       (newest = find_newest_waiting(s, largest)))
+		refuse_slot(newest, -EAGAIN,
 			    "too many connections of this user are open, and no other user can connect");
 }
 

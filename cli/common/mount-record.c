@@ -145,17 +145,17 @@ static int write_record(const struct identity *identity, const char *map)
 
 void record_map(const char *target, const struct idm_map *map)
 {
-	AUTO_FREE char *text = NULL, *map_text = NULL;
+	AUTO_FREE char *map_text = NULL;
 	struct identity identity;
 	int r;
 
 	if (!find_identity(target, &identity))
 		return;
-	text = identity.text;
 	map_text = format_map_text(map);
 	r = map_text ? write_record(&identity, map_text) : -ENOMEM;
 	if (r < 0)
 		report_step("did not record the map in " DIRECTORY ": %s", strerror(-r));
 	else
 		report_step("recorded the map in " DIRECTORY "/%s", identity.name);
+	free(identity.text);
 }

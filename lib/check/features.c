@@ -236,8 +236,10 @@ static int try_overlay_idmapped_layers(const struct shared *shared)
 
 	if (fs < 0)
 		return fs;
-	if (layer == -EINVAL && shared->userns >= 0)
-		layer = copy = clone_any_mapped(shared->userns);
+	if (layer == -EINVAL && shared->userns >= 0) {
+		copy = clone_any_mapped(shared->userns);
+		layer = copy;
+	}
 	if (layer < 0)
 		return layer;
 	make_file_path(first, layer, "");

@@ -137,6 +137,7 @@ bool idm_find_lacking_id(const struct idm_map *map, unsigned int kind, uint32_t 
 		uint64_t id = find_lacking(own, n, e);
 
 		*lacking = (uint32_t)id;
+		/* analyzer: a side with entries has an array of them */
 		if (id < (uint64_t)e->seen + e->count)
 			return true;
 	}
