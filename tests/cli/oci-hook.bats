@@ -529,8 +529,9 @@ admin='.process.capabilities |= map_values(. + ["CAP_SYS_ADMIN"])'
 		\"run.oci.hooks.stdout\": \"/mnt/y.sh\", \"io.idmount.map/\$(id>pwn)\": \"1000:0\"}"
 	run ! with_crun b
 	same 'what is in the files' '' "$(cat x.sh y.sh)"
-	# crun opens them for any hook.
-	bundle c true '.annotations = {"run.oci.hooks.stderr": "/mnt/z.sh"} | .hooks = {createRuntime: [{path: "/bin/true"}]}'
+	# crun opens them for any hook. It fails if a hook exits before it has read the state.
+	bundle c true '.annotations = {"run.oci.hooks.stderr": "/mnt/z.sh"} |
+		.hooks = {createRuntime: [{path: "/bin/sh", args: ["sh", "-c", "cat >/dev/null"]}]}'
 	run -0 with_crun c
 	same 'what crun has created' '0 z.sh' "$(stat -c '%s %n' z.sh)"
 }
