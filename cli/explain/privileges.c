@@ -26,7 +26,7 @@ static const char nosuid[] = "the mount has nosuid";
 static bool has_no_new_privs(const struct subject *s)
 {
 	AUTO_CLOSE int fd = -1;
-	AUTO_FREE char *text = NULL;
+	AUTO_FREE char *text = NULL; /* analyzer: gcc overlooks the NULL */
 	char path[48] = "/proc/self/status";
 	size_t n;
 

@@ -27,7 +27,8 @@ static bool parse_subid_number(const char *text, uint64_t *number)
 
 	errno = 0;
 	*number = strtoull(text, &end, 0);
-	return *text && !*end && errno == 0;
+	/* A negative one becomes a number that no ID reaches. */
+	return *text && !*end && errno == 0 && !strchr(text, '-');
 }
 
 /* A line that begins with a sign is NIS's. */

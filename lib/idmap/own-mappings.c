@@ -132,12 +132,12 @@ bool idm_find_lacking_id(const struct idm_map *map, unsigned int kind, uint32_t 
 
 	if (read_own_mappings(kind, &own, &n, NULL) < 0)
 		return false;
+	/* analyzer: each kind has a side */
 	for (size_t i = 0; i < side->n; i++) {
 		const struct idm_entry *e = &side->entries[i];
 		uint64_t id = find_lacking(own, n, e);
 
 		*lacking = (uint32_t)id;
-		/* analyzer: a side with entries has an array of them */
 		if (id < (uint64_t)e->seen + e->count)
 			return true;
 	}

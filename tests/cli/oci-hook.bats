@@ -1330,8 +1330,9 @@ lost_hint=$'\nhint: either another hook has made it, or names in a shared volume
 }
 
 @test "names that a neighbour changes below a mapped volume take no mount away" {
-	local change reason
+	local change reason loop='Too many levels of symbolic links'
 
+	[[ $IDM_LIBC != musl ]] || loop='Symbolic link loop'
 	mkdir -p src/in dst
 	while IFS=: read -r change reason; do
 		fake /vol
@@ -1342,9 +1343,9 @@ lost_hint=$'\nhint: either another hook has made it, or names in a shared volume
 		hook_refuses "/vol/in: look at the container: ${reason//+/$'\n'}" "$fake" /mnt/b
 		rm -rf src/in b
 		mv src/away src/in
-	done <<'EOF'
+	done <<EOF
 true:there is no such place in its root filesystem
-ln -s in src/in:Too many levels of symbolic links
+ln -s in src/in:$loop
 mkdir src/in:the runtime has not mounted it there+hint: a createRuntime hook runs when it has; nothing else may cover the place
 EOF
 }

@@ -82,7 +82,8 @@ alice:7:7:
 1000:200000:20' >dst/etc/subuid
 	echo 'alice:300000:30' >dst/etc/subgid
 	prints 'u:1000:2000:1,g:50:100:1,g:1001:2001:1' inside /idmount map -m alice:bob,g:staff:users --format text
-	prints 'u:0:100000:10,u:10:200000:20,g:0:300000:30' inside /idmount map -m auto:alice --format text
+	# Further fields do not matter to newuidmap.
+	prints 'u:0:100000:10,u:10:7:7,u:17:200000:20,g:0:300000:30' inside /idmount map -m auto:alice --format text
 	fails 1 'idmount: map: bob: look up subordinate IDs: no range in /etc/subgid
 hint: usermod --add-subgids 100000-165535 bob' inside /idmount map -m auto:bob
 	fails 1 'idmount: map: root: look up subordinate IDs: no range in /etc/subuid
