@@ -17,6 +17,7 @@
 #include "cli/common/report.h"
 #include "lib/base/array.h"
 #include "lib/base/lowerdir.h"
+#include "lib/sys/capability.h"
 
 enum { OPTION_UPPER_IDS = OPTION_OF_COMMAND, OPTION_MKDIR };
 
@@ -120,17 +121,6 @@ static bool needs_trusted_attributes(const struct request *q)
 	       has_filesystem_option(q, "redirect_dir", "follow");
 }
 
-/* The initial user namespace shows all IDs as themselves. Without /proc it is not known. */
-static bool is_in_other_userns(void)
-{
-	__attribute__((cleanup(idm_map_freep))) struct idm_map *own = NULL;
-	const struct idm_entry *ids;
-
-	return idm_map_new(&own) == 0 && idm_map_add_pid(own, getpid(), NULL) == 0 &&
-	       !(idm_map_entries(own, IDM_UID, &ids) == 1 && ids->disk == 0 && ids->seen == 0 &&
-		 ids->count == UINT32_MAX);
-}
-
 /*
  * overlayfs keeps its marks in attributes trusted.*, which root of another user namespace cannot write.
  * So a directory of a lower layer could not be removed: EIO. The kernel lets such a root mount overlays
@@ -140,7 +130,7 @@ static int complete_filesystem_options(struct request *q)
 {
 	static char name[] = "userxattr";
 
-	if (has_filesystem_option(q, name, NULL) || needs_trusted_attributes(q) || !is_in_other_userns())
+	if (has_filesystem_option(q, name, NULL) || needs_trusted_attributes(q) || idm_in_initial_userns())
 		return DONE;
 	return add_filesystem_option(q, name);
 }

@@ -60,6 +60,25 @@ undo()
 		[[ -z $(ls dst/full) ]]'
 }
 
+@test "a user namespace with all IDs is another one than the initial one all the same" {
+	local inner
+
+	setfattr -n user.test -v 1 up || skip 'this filesystem has no attributes user.*'
+	mkdir l1/full
+	background unshare --user --mount sleep infinity
+	inner=${background[-1]}
+	until [[ $(cat "/proc/$inner/comm") == sleep ]]; do
+		sleep 0.01
+	done
+	echo '0 0 4294967295' | tee "/proc/$inner/uid_map" >"/proc/$inner/gid_map"
+	# shellcheck disable=SC2016 # the inner shell's
+	nsenter --target "$inner" --user --mount bash -euc '
+		cd /mnt
+		"$IDMOUNT" overlay -L l1 -U up -W work dst
+		[[ $(findmnt -no OPTIONS dst) == *,userxattr* ]]
+		rm -r dst/full'
+}
+
 @test "--upper-ids disk: a file written as 100000 is stored as 0" {
 	noting overlay -U up -W work --upper-ids disk
 	as 100000 bash -euc 'echo new >dst/new; echo more >>dst/one; rm dst/two; mkdir dst/dir'
