@@ -238,10 +238,8 @@ static int find_unmapped_mount(struct placing *p, struct idm_error *err)
 {
 	if (p->place == -EMFILE || p->place == -ENFILE)
 		return idm_fail_errno(err, p->place, step_enter, p->destination);
-	if (p->place >= 0 && !idm_is_mount_point(p->place)) {
+	if (p->place >= 0 && !idm_is_mount_point(p->place))
 		idm_close_fd(&p->place);
-		p->place = -1;
-	}
 	return 0;
 }
 

@@ -334,7 +334,6 @@ static void close_by_child(struct server *s, struct slot *slot)
 static void end_connection(struct slot *slot)
 {
 	idm_close_fd(&slot->pidfd);
-	slot->pidfd = -1;
 	shutdown(slot->fd, SHUT_RDWR);
 	if (has_message(slot->fd))
 		enter_state(slot, OVER);

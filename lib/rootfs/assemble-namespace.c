@@ -106,9 +106,8 @@ static int run_in_namespace(void *data)
 
 static void free_trees(struct idm_assembly *a, size_t from, size_t to)
 {
-	for (size_t i = from; i < to; i++) {
+	for (size_t i = from; i < to; i++)
 		idm_close_fd(&a->mounts[i]);
-	}
 }
 
 /* Puts what was created for the target before behind what was created now. */
