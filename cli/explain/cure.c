@@ -241,19 +241,28 @@ static bool has_userxattr(const struct verdict *v)
 	return file.userxattr;
 }
 
+/* An ACL has no entry for a user whom the mount has no disk ID for. */
+static bool has_disk_id(const struct verdict *v)
+{
+	uint32_t disk;
+
+	return !v->facts.mount_map ||
+	       idm_map_to_disk(v->facts.mount_map, IDM_UID, v->facts.fsuid, &disk) == 0;
+}
+
 /*
  * Not each filesystem has ACLs. Its user namespace has to have the user. In an overlay of a container,
  * the mounter has to be able to copy the file and to change it.
  */
 static bool takes_acl_entry(const struct verdict *v)
 {
-	uint32_t disk = v->facts.fsuid, inside;
+	uint32_t inside;
 	char list[4];
 
-	if (v->facts.mount_map && idm_map_to_disk(v->facts.mount_map, IDM_UID, disk, &disk) < 0)
+	if (!has_disk_id(v))
 		return false;
 	if (v->facts.fs_map && !v->facts.mount_map &&
-	    idm_map_to_disk(v->facts.fs_map, IDM_UID, disk, &inside) < 0)
+	    idm_map_to_disk(v->facts.fs_map, IDM_UID, v->facts.fsuid, &inside) < 0)
 		return false;
 	if (is_on_overlay(v) && has_userxattr(v))
 		return false;
@@ -307,15 +316,6 @@ static bool is_unchangeable(const struct verdict *v)
 {
 	return v->facts.fs_readonly || v->facts.attr & IDM_ATTR_RDONLY ||
 	       refusing_inode(v)->flags & (IDM_INODE_IMMUTABLE | IDM_INODE_APPEND);
-}
-
-/* An ACL has no entry for a user whom the mount has no disk ID for. */
-static bool has_disk_id(const struct verdict *v)
-{
-	uint32_t disk;
-
-	return !v->facts.mount_map ||
-	       idm_map_to_disk(v->facts.mount_map, IDM_UID, v->facts.fsuid, &disk) == 0;
 }
 
 static bool change_permission(const struct verdict *v, char *text, size_t size)

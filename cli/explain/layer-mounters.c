@@ -2,27 +2,16 @@
 #include "layer-mounters.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "lib/base/macros.h"
 #include "lib/sys/capability.h"
 #include "lib/sys/syscall.h"
-
-static int open_namespace_of(pid_t pid, const char *name)
-{
-	char path[48];
-
-	if (pid)
-		snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, name);
-	else
-		snprintf(path, sizeof(path), "/proc/self/ns/%s", name);
-	return open(path, O_RDONLY | O_CLOEXEC);
-}
+#include "process-file.h"
 
 static int open_mount_ns_owner_of(pid_t pid)
 {
-	AUTO_CLOSE int ns = open_namespace_of(pid, "mnt");
+	AUTO_CLOSE int ns = open_process_file(pid, "ns/mnt", O_RDONLY);
 
 	return ns < 0 ? -1 : idm_sys_ioctl(ns, IDM_NS_GET_USERNS, NULL);
 }
@@ -82,7 +71,7 @@ void find_mounters(pid_t pid, bool userxattr, struct mounters *mounters)
 void find_roots(pid_t pid, struct mounters *roots)
 {
 	*roots = (struct mounters){ 0 };
-	if (add_mounters_from(open_namespace_of(pid, "user"), roots))
+	if (add_mounters_from(open_process_file(pid, "ns/user", O_RDONLY), roots))
 		return;
 	free_mounters(roots);
 	roots->n = 0;

@@ -147,6 +147,18 @@ static void become_mounter(const struct mounter *mounter, struct idm_explain_opt
 	facts->n_groups = 0;
 }
 
+static struct verdict begin_layer_verdict(const struct mounter *mounter,
+					  const struct idm_explain_info *place)
+{
+	struct verdict layer = { .place = place,
+				 .path = place->path,
+				 .facts = IDM_EXPLAIN_OPTIONS_INIT };
+
+	idm_explain_copy(place->facts, &layer.facts);
+	become_mounter(mounter, &layer.facts);
+	return layer;
+}
+
 /*
  * chown(2) counts inside the user namespace of the process. The kernel requires no number of the mounter
  * for a new owner, only the right to change the old one: root's number stands for those without one.
@@ -174,15 +186,13 @@ static void convert_new_owner(const struct verdict *v, struct idm_explain_option
 static int judge_mounter(struct layer_check *check, const struct idm_explain_info *place, size_t i)
 {
 	const struct mounter *mounter = &check->mounters.list[i];
-	struct verdict *v = check->v, layer = { .place = place, .path = place->path };
+	struct verdict *v = check->v, layer;
 	enum idm_access accesses[2] = { IDM_ACCESS_READ };
 	size_t n = list_layer_accesses(v, check->file, accesses);
 
 	if (!can_create(mounter, &v->facts))
 		return refuse_creator(v);
-	layer.facts = (struct idm_explain_options)IDM_EXPLAIN_OPTIONS_INIT;
-	idm_explain_copy(place->facts, &layer.facts);
-	become_mounter(mounter, &layer.facts);
+	layer = begin_layer_verdict(mounter, place);
 	convert_new_owner(v, &layer.facts);
 	/* Each verdict has the owner, too. */
 	for (size_t k = 0; k == 0 || k < n; k++) {
@@ -233,11 +243,8 @@ static int judge_merged_file(const struct idm_explain_info *place, void *data)
 	if (!place->is_last || !get_merged_access(check->v, &access))
 		return 0;
 	for (size_t i = 0; i < check->mounters.n; i++) {
-		struct verdict layer = { .place = place, .path = place->path };
+		struct verdict layer = begin_layer_verdict(&check->mounters.list[i], place);
 
-		layer.facts = (struct idm_explain_options)IDM_EXPLAIN_OPTIONS_INIT;
-		idm_explain_copy(place->facts, &layer.facts);
-		become_mounter(&check->mounters.list[i], &layer.facts);
 		layer.facts.access = access;
 		if (fill_in_verdict(&layer, NULL) == 0 && layer.result.errnum)
 			check->refused |= (unsigned int)refuse_by_layer(check, &layer) << i;

@@ -24,6 +24,7 @@
 #include "lib/base/unescape.h"
 #include "lib/sys/capability.h"
 #include "lib/sys/syscall.h"
+#include "process-file.h"
 
 struct layer_search {
 	struct layer_file *file;
@@ -308,14 +309,12 @@ static const char *find_path_below(const struct verdict *v, char *path, size_t s
 static void query_root(const struct verdict *v, struct statx *root)
 {
 	const struct idm_mount_info *mount = v->place->mount;
-	char path[PATH_MAX + 64];
+	char name[PATH_MAX + 8];
 	AUTO_CLOSE int fd = -1;
 	uint64_t id, own;
 
-	snprintf(path, sizeof(path), "/proc/self/root%s", mount->target);
-	if (v->subject->pid)
-		snprintf(path, sizeof(path), "/proc/%d/root%s", (int)v->subject->pid, mount->target);
-	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	snprintf(name, sizeof(name), "root%s", mount->target);
+	fd = open_process_file(v->subject->pid, name, O_PATH | O_DIRECTORY);
 	if (strcmp(mount->root, "/") != 0 || fd < 0 || idm_short_mount_id(fd, &id) < 0 ||
 	    idm_short_mount_id(v->place->fd, &own) < 0 || id != own || query_fingerprint(fd, root) < 0)
 		*root = (struct statx){ 0 };
@@ -323,11 +322,12 @@ static void query_root(const struct verdict *v, struct statx *root)
 
 static FILE *open_mountinfo(pid_t pid)
 {
-	char name[48] = "/proc/self/mountinfo";
+	int fd = open_process_file(pid, "mountinfo", O_RDONLY);
+	FILE *mountinfo = fd < 0 ? NULL : fdopen(fd, "r");
 
-	if (pid)
-		snprintf(name, sizeof(name), "/proc/%d/mountinfo", (int)pid);
-	return fopen(name, "re");
+	if (fd >= 0 && !mountinfo)
+		close(fd);
+	return mountinfo;
 }
 
 bool is_on_overlay(const struct verdict *v)

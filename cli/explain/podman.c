@@ -10,37 +10,31 @@
 #include "lib/base/macros.h"
 #include "lib/base/read-file.h"
 #include "lib/sys/syscall.h"
+#include "process-file.h"
 #include "subject.h"
 
 #define CGROUP_MOST 65536
 #define SCOPE "libpod-"
 #define ID_LENGTH 64
 
-static int open_process_file(pid_t pid, const char *name)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-	return idm_sys_openat(AT_FDCWD, path, O_RDONLY, 0);
-}
-
 bool is_container_of_root(pid_t pid)
 {
-	AUTO_CLOSE int userns = open_process_file(pid, "ns/user");
+	AUTO_CLOSE int userns = open_process_file(pid, "ns/user", O_RDONLY);
 	uid_t owner;
 
-	return userns >= 0 && idm_sys_ioctl(userns, IDM_NS_GET_OWNER_UID, &owner) == 0 && owner == 0;
+	return pid && userns >= 0 && idm_sys_ioctl(userns, IDM_NS_GET_OWNER_UID, &owner) == 0 &&
+	       owner == 0;
 }
 
 /* podman names the control group by the ID of the container. */
 static bool read_cgroup_id(pid_t pid, char id[ID_LENGTH + 1])
 {
-	AUTO_CLOSE int fd = open_process_file(pid, "cgroup");
+	AUTO_CLOSE int fd = open_process_file(pid, "cgroup", O_RDONLY);
 	AUTO_FREE char *text = NULL;
 	const char *scope;
 	size_t n;
 
-	if (fd < 0 || idm_read_file(fd, CGROUP_MOST, &text, &n) < 0)
+	if (!pid || fd < 0 || idm_read_file(fd, CGROUP_MOST, &text, &n) < 0)
 		return false;
 	scope = strstr(text, SCOPE);
 	if (!scope)

@@ -14,6 +14,7 @@
 #include "lib/base/macros.h"
 #include "lib/base/read-file.h"
 #include "lib/sys/procfs.h"
+#include "process-file.h"
 
 /* A process can be in 65536 groups. */
 #define STATUS_MOST (2UL << 20)
@@ -27,14 +28,11 @@ static bool has_no_new_privs(const struct subject *s)
 {
 	AUTO_CLOSE int fd = -1;
 	AUTO_FREE char *text = NULL; /* analyzer: gcc overlooks the NULL */
-	char path[48] = "/proc/self/status";
 	size_t n;
 
 	if (s->user && !s->pid)
 		return false;
-	if (s->pid)
-		snprintf(path, sizeof(path), "/proc/%d/status", (int)s->pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open_process_file(s->pid, "status", O_RDONLY);
 	return fd >= 0 && idm_read_file(fd, STATUS_MOST, &text, &n) == 0 &&
 	       strtoul(idm_procfs_find_line(text, "\nNoNewPrivs:"), NULL, 10) == 1;
 }
