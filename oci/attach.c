@@ -37,17 +37,11 @@
 #include "lock-trees.h"
 #include "mount-error.h"
 #include "oci.h"
+#include "open-inside.h"
 #include "placing.h"
 #include "runtime-mounts.h"
 
 static const enum idm_error_step step_enter = IDM_STEP_ENTER_CONTAINER;
-
-/* No link leads out of the root filesystem: the destination is what the container will find there. */
-static int open_in(int root, const char *path)
-{
-	return idm_sys_openat2(root, *path ? path : ".", O_PATH, 0,
-			       RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
-}
 
 /* ---- the container ---- */
 
@@ -271,7 +265,8 @@ static int prepare_placing(struct placing *p, const struct preparation *all, siz
 		.tree = -1, .place = -1, .directory = -1, .group = { -1, -1 }, .cover_group = { -1, -1 }
 	};
 	p->destination = mount->destination;
-	p->place = open_in(all->container->root, p->destination);
+	/* What the container will find there. */
+	p->place = open_inside(all->container->root, *p->destination ? p->destination : ".", O_PATH);
 	if (mount->step) {
 		copy_entry(p, all, mount);
 		r = check_runtime_mount(p, mount->source, err);
@@ -416,13 +411,11 @@ static bool is_same_mount(int a, int b)
 /* Opens the directory `path` below `root` if the mount of `p` is in it. Names can change at any time. */
 static int open_directory_of_mount(const struct placing *p, int root, const char *path)
 {
-	const uint64_t resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-	AUTO_CLOSE int directory = idm_sys_openat2(root, path, O_PATH | O_DIRECTORY, 0, resolve),
-		       mount = -1;
+	AUTO_CLOSE int directory = open_below(root, path, O_PATH | O_DIRECTORY, 0), mount = -1;
 
 	if (directory < 0)
 		return directory;
-	mount = idm_sys_openat2(directory, p->name, O_PATH, 0, resolve);
+	mount = open_below(directory, p->name, O_PATH, 0);
 	if (mount < 0)
 		return mount;
 	return is_same_mount(mount, p->place) ? idm_steal_fd(&directory) : -ESTALE;

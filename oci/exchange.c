@@ -31,6 +31,7 @@
 #include "lib/sys/file-type.h"
 #include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
+#include "open-inside.h"
 #include "placing.h"
 
 enum doing {
@@ -245,8 +246,7 @@ static int move_aside(struct exchange *x, struct placing *p)
 static int find_place(struct exchange *x, int directory, const char *path, uint64_t resolve)
 {
 	x->doing = RESOLVING;
-	return idm_sys_openat2(directory, path, O_PATH, 0,
-			       resolve | RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+	return open_below(directory, path, O_PATH, resolve);
 }
 
 /*

@@ -27,6 +27,7 @@
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/procfs.h"
 #include "lib/sys/syscall.h"
+#include "open-inside.h"
 #include "placing.h"
 
 static const enum idm_error_step step_check = IDM_STEP_ATTACH_IN_CONTAINER;
@@ -115,12 +116,6 @@ static int read_table(struct table *t, const struct mount_tables *where, struct 
 
 /* ---- opening ---- */
 
-static int open_below(int directory, const char *path)
-{
-	return idm_sys_openat2(directory, path, O_PATH, 0,
-			       RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
-}
-
 /* Whether `fd` is on the mount of `e`. */
 static bool is_on_entry(const struct entry *e, int fd)
 {
@@ -163,7 +158,7 @@ static bool is_same_source(const struct table *t, const struct entry *e, const s
 	if (!path || strcmp(e->mount->root, other->mount->root) != 0 ||
 	    strcmp(e->mount->source, other->mount->source) != 0)
 		return false;
-	there = open_below(t->root, path);
+	there = open_below(t->root, path, O_PATH, 0);
 	return there < 0 || !is_on_entry(other, there) || idm_is_same_inode(there, e->placing->place);
 }
 
@@ -199,8 +194,8 @@ static const struct entry *find_place_above(const struct table *t, const struct 
 static bool is_in_tree(const struct entry *e, const struct entry *above)
 {
 	const char *rest = get_path_below(e->mount->target, above->mount->target);
-	AUTO_CLOSE int copy = rest && *rest ? open_below(above->placing->tree, rest) : -1;
-	AUTO_CLOSE int here = copy < 0 ? -1 : open_below(above->placing->place, rest);
+	AUTO_CLOSE int copy = rest && *rest ? open_below(above->placing->tree, rest, O_PATH, 0) : -1;
+	AUTO_CLOSE int here = copy < 0 ? -1 : open_below(above->placing->place, rest, O_PATH, 0);
 
 	if (copy < 0 || idm_is_mount_point(copy) <= 0)
 		return false;
