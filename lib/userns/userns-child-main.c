@@ -55,23 +55,20 @@ HERE static long empty_page(const struct idm_userns_child_shared *shared, unsign
 /*
  * In pieces, as large as the kernel lets them be. It refuses a piece that holds a sealed mapping (Linux
  * 6.10), such as the vDSO: of a single page that it refuses the content is thrown away. Behind that, the
- * pieces grow again. EINVAL: the piece extends beyond the end of the memory, or ends inside of a huge
- * page. From any later place a piece of this size does so, too, and is never tried again: the calls are
- * as few as an address has bits. Returns 0, or -errno if a page keeps its content.
+ * pieces grow again, whatever was refused before: of EINVAL nobody can tell whether the piece extends
+ * beyond the end of the memory, or ends inside of a huge page or the vDSO's data. So a refused size is
+ * tried once more behind each piece, and the calls are three times as many as an address has bits.
+ * Returns 0, or -errno if a page keeps its content.
  */
 HERE static long unmap_range(const struct idm_userns_child_shared *shared, unsigned long from,
 			     unsigned long to)
 {
-	unsigned long page = shared->page, too_large = END, size = to - from;
+	unsigned long page = shared->page, size = to - from;
 
 	while (from < to) {
 		long r;
 
-		if (size > to - from)
-			size = to - from;
 		r = raw(SYS_munmap, from, size);
-		if (r == -EINVAL)
-			too_large = size;
 		if (r < 0 && size > page) {
 			size = size / 2 & -page;
 			continue;
@@ -85,8 +82,7 @@ HERE static long unmap_range(const struct idm_userns_child_shared *shared, unsig
 				return emptied;
 		}
 		from += size;
-		if (size < too_large / 2)
-			size *= 2;
+		size = size < (to - from) / 2 ? 2 * size : to - from;
 	}
 	return 0;
 }
