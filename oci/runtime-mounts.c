@@ -199,7 +199,7 @@ static bool is_in_tree(const struct entry *e, const struct entry *above)
 
 	if (copy < 0 || idm_is_mount_point(copy) <= 0)
 		return false;
-	return here < 0 || !is_on_entry(e, here) || idm_is_same_inode(copy, here);
+	return here < 0 || !is_on_entry(e, here) || idm_is_same_mount_root(copy, here);
 }
 
 /*

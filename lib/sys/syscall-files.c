@@ -82,13 +82,32 @@ int idm_sys_statx(int dirfd, const char *path, int flags, unsigned int mask, str
 	return (int)CALL(syscall(SYS_statx, dirfd, path, flags, mask, st));
 }
 
+/* No filesystem is asked: its server may be dead. */
+static int find_inode(int fd, unsigned int wanted, struct statx *st)
+{
+	return idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, wanted, st);
+}
+
+static bool is_same_device(const struct statx *a, const struct statx *b)
+{
+	return a->stx_dev_major == b->stx_dev_major && a->stx_dev_minor == b->stx_dev_minor;
+}
+
 bool idm_is_same_inode(int a, int b)
 {
-	struct stat x, y;
+	struct statx x, y;
 
-	return idm_sys_fstatat(a, "", &x, AT_EMPTY_PATH) == 0 &&
-	       idm_sys_fstatat(b, "", &y, AT_EMPTY_PATH) == 0 && x.st_dev == y.st_dev &&
-	       x.st_ino == y.st_ino;
+	return find_inode(a, STATX_INO, &x) == 0 && find_inode(b, STATX_INO, &y) == 0 &&
+	       is_same_device(&x, &y) && x.stx_ino == y.stx_ino;
+}
+
+bool idm_is_same_mount_root(int a, int b)
+{
+	struct statx x, y;
+
+	if (find_inode(a, STATX_INO, &x) != -EACCES)
+		return idm_is_same_inode(a, b);
+	return find_inode(a, 0, &x) == 0 && find_inode(b, 0, &y) == 0 && is_same_device(&x, &y);
 }
 
 bool idm_is_namespace(int fd)

@@ -9,8 +9,11 @@
 int idm_is_mount_point(int fd)
 {
 	struct statx st;
-	/* The filesystem need not be asked, and if its server is dead it could not be. */
-	int r = idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st);
+	/*
+	 * The filesystem need not be asked, and if its server is dead it could not be. With the mask 0
+	 * FUSE refuses no caller.
+	 */
+	int r = idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &st);
 
 	return r < 0 ? r : !!(st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
 }

@@ -185,6 +185,11 @@ int idm_mount_id(int dirfd, const char *path, uint64_t *id, bool *unique);
 /* The short ID, as in mountinfo. A later mount can get the same one. FUSE does not refuse this. */
 int idm_short_mount_id(int fd, uint64_t *id);
 bool idm_is_same_inode(int a, int b);
+/*
+ * The same of the roots of two mounts. A FUSE filesystem can keep its inodes from all but its own user,
+ * also from root. Then the filesystem counts alone.
+ */
+bool idm_is_same_mount_root(int a, int b);
 /* Whether it is a file of a namespace, of any kind. */
 bool idm_is_namespace(int fd);
 /* The inode number of the initial user namespace's file; a number that the kernel promises to keep. */

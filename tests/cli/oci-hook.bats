@@ -1329,6 +1329,27 @@ lost_hint=$'\nhint: either another hook has made it, or names in a shared volume
 	run -0 run_hook "$fake" /mnt/b
 }
 
+# The map of the volume alone. The runtime does not look into the mounts below either.
+@test "a FUSE filesystem below a volume: it may admit its own user only, or its server may be dead" {
+	local kind
+
+	[[ -c /dev/fuse ]] || skip 'there is no /dev/fuse'
+	mkdir src/fuse
+	for kind in '' dead; do
+		background python3 "$ROOT/tests/cli/fuse.py" src/fuse 1000 $kind
+		until (($(mounts_at /mnt/src/fuse))); do
+			kill -0 "${background[-1]}" || skip 'FUSE cannot be mounted here'
+		done
+		fake /vol
+		rm -rf b
+		bundle b true "$(volume /vol rbind,nosuid,nodev "$(rows 1000 7 1)")"
+		quietly timeout --signal KILL 60 "$IDMOUNT" oci-hook <<<"$(hook_state "$fake" /mnt/b)"
+		same "$kind: mounts" '/mnt/rootfs/vol idmapped
+/mnt/rootfs/vol/fuse ' "$(awk '$5 ~ "/vol" { print $5, $6 ~ "idmapped" ? "idmapped" : "" }' "/proc/$fake/mountinfo" | sort)"
+		umount -l src/fuse
+	done
+}
+
 @test "names that a neighbour changes below a mapped volume take no mount away" {
 	local change reason loop='Too many levels of symbolic links'
 
