@@ -7,6 +7,8 @@
  * - A mount on one that a tree replaces would go with it. So the hook has to move it, or the tree has a
  *   copy: the source has the same mount below it.
  * - A mount on a shared one has copies on all peers of that. They have no map, and stay.
+ * - Below the runtime's mount another one of the same source can be. It has no map, and unmounting the
+ *   tree would uncover it.
  */
 #include "runtime-mounts.h"
 
@@ -231,6 +233,40 @@ static int check_not_lost(const struct table *t, const struct entry *e, struct i
 	return -EBUSY;
 }
 
+/* ---- mounts below those that trees replace ---- */
+
+/* The mount whose root `e` covers; NULL: `e` is on a directory. */
+static const struct entry *find_covered(const struct table *t, const struct entry *e)
+{
+	const struct entry *below = find_entry(t, e->mount->parent_id);
+
+	return below && strcmp(below->mount->target, e->mount->target) == 0 ? below : NULL;
+}
+
+/*
+ * A volume shows the host's mounts in it, as the engine wants. In the root filesystem itself nothing is
+ * mounted but what the runtime and hooks mount.
+ */
+static int check_covers_no_source(const struct table *t, const struct entry *e, struct idm_error *err)
+{
+	const struct entry *root = find_entry_of_fd(t, t->root), *below = find_covered(t, e);
+	char name[IDM_PLAN_ENTRY_NAME];
+
+	if (e->placing->step.kind != IDM_PLAN_ENTRY_BIND) /* it is made for the container */
+		return 0;
+	for (; below; below = find_covered(t, below)) {
+		if (below->placing || find_entry(t, below->mount->parent_id) != root ||
+		    !is_same_source(t, e, below))
+			continue;
+		name_placing(e->placing, name, sizeof(name));
+		idm_fail(err, -EBUSY, step_check, name,
+			 "the source is also mounted below it, without a map");
+		idm_hint(err, "either another hook or the host has mounted it in the root filesystem");
+		return -EBUSY;
+	}
+	return 0;
+}
+
 /* ---- copies of mapped mounts ---- */
 
 static bool is_on(const struct table *t, const struct entry *e, const struct entry *other)
@@ -282,6 +318,13 @@ static int check_no_copy(const struct table *t, const struct entry *e, struct id
 	return 0;
 }
 
+static int check_nothing_unmapped(const struct table *t, const struct entry *e, struct idm_error *err)
+{
+	int r = check_covers_no_source(t, e, err);
+
+	return r < 0 ? r : check_no_copy(t, e, err);
+}
+
 /* ---- all ---- */
 
 int check_runtime_mounts(const struct placing *placings, size_t n, const struct mount_tables *where,
@@ -295,7 +338,7 @@ int check_runtime_mounts(const struct placing *placings, size_t n, const struct 
 	for (size_t i = 0; i < t.n && r == 0; i++) {
 		r = check_not_lost(&t, &t.entries[i], err);
 		if (r == 0 && t.entries[i].placing && t.entries[i].placing->mapped)
-			r = check_no_copy(&t, &t.entries[i], err);
+			r = check_nothing_unmapped(&t, &t.entries[i], err);
 	}
 	free_table(&t);
 	return r;

@@ -1329,6 +1329,23 @@ lost_hint=$'\nhint: either another hook has made it, or names in a shared volume
 	run -0 run_hook "$fake" /mnt/b
 }
 
+# Unmounting the tree would uncover the lower one.
+@test "a source that another hook has mounted at the same place, too" {
+	local hint=$'\nhint: either another hook or the host has mounted it in the root filesystem' place
+
+	touch rootfs/file
+	for place in vol:/mnt/src file:/mnt/src/1000; do
+		rm -rf b
+		source=${place#*:} bundle b true "$(source=${place#*:} volume "/${place%:*}" rbind,nosuid,nodev "$(rows 1000 7 1)")"
+		fake
+		nsenter --mount --target "$fake" -- mount --rbind "${place#*:}" "/mnt/rootfs/${place%:*}"
+		nsenter --mount --target "$fake" -- mount --bind "${place#*:}" "/mnt/rootfs/${place%:*}"
+		hook_refuses "bind on /${place%:*}: attach in the container: the source is also mounted below it, without a map$hint" "$fake" /mnt/b
+		nsenter --mount --target "$fake" -- umount "/mnt/rootfs/${place%:*}"
+		quietly "$IDMOUNT" oci-hook <<<"$(hook_state "$fake" /mnt/b)"
+	done
+}
+
 # The map of the volume alone. The runtime does not look into the mounts below either.
 @test "a FUSE filesystem below a volume: it may admit its own user only, or its server may be dead" {
 	local kind
