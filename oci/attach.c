@@ -32,7 +32,6 @@
 #include "lib/sys/capability.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/procfs.h"
-#include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
 #include "lock-trees.h"
 #include "mount-error.h"
@@ -48,15 +47,19 @@ static const enum idm_error_step step_enter = IDM_STEP_ENTER_CONTAINER;
 struct container {
 	int pidfd;
 	int namespace; /* the mount namespace */
+	int mountinfo; /* of that */
 	int userns;    /* the user namespace that owns it; -1: the caller's own */
-	int root;      /* directory of the root filesystem, as it is in there */
+	int process_root;
+	int root; /* directory of the root filesystem, as it is in there */
 };
 
 static void close_container(struct container *c)
 {
 	idm_close_fd(&c->pidfd);
 	idm_close_fd(&c->namespace);
+	idm_close_fd(&c->mountinfo);
 	idm_close_fd(&c->userns);
+	idm_close_fd(&c->process_root);
 	idm_close_fd(&c->root);
 }
 
@@ -68,21 +71,34 @@ static int prove_container_alive(const struct container *c, const char *name, st
 	return r == -ESRCH ? idm_fail(err, r, step_enter, name, "the process has exited") : 0;
 }
 
-static int open_container_mounts(struct container *c, const char *name, struct idm_error *err)
+/* The magic link "root" leads into the process's mount namespace, without joining that. */
+static int open_files_of_process(struct container *c, const char *name, struct idm_error *err)
 {
-	AUTO_CLOSE int process = idm_procfs_open(c->pidfd, false, err), own = -1;
+	AUTO_CLOSE int process = idm_procfs_open(c->pidfd, false, err);
 	int r;
 
 	if (process < 0)
 		return process;
 	c->namespace = idm_procfs_openat(process, "ns/mnt", O_RDONLY);
+	c->mountinfo = idm_procfs_openat(process, "mountinfo", O_RDONLY);
+	c->process_root = idm_sys_openat(process, "root", O_PATH | O_DIRECTORY, 0);
 	r = prove_container_alive(c, name, err);
 	if (r < 0)
 		return r;
-	if (c->namespace < 0)
-		return idm_fail(err, c->namespace, step_enter, name, "open its mount namespace: %s",
-				idm_errno_text(-c->namespace));
-	own = idm_procfs_open_self("ns/mnt", step_enter, err);
+	r = c->namespace < 0 ? c->namespace : c->mountinfo < 0 ? c->mountinfo : c->process_root;
+	return r < 0 ? idm_fail(err, r, step_enter, name, "open its mount namespace: %s",
+				idm_errno_text(-r))
+		     : 0;
+}
+
+static int open_container_mounts(struct container *c, int proc, const char *name, struct idm_error *err)
+{
+	AUTO_CLOSE int own = -1;
+	int r = open_files_of_process(c, name, err);
+
+	if (r < 0)
+		return r;
+	own = idm_procfs_open_self_in(proc, "ns/mnt", step_enter, err);
 	if (own < 0)
 		return own;
 	if (!idm_is_same_inode(own, c->namespace))
@@ -91,21 +107,22 @@ static int open_container_mounts(struct container *c, const char *name, struct i
 			"it has no mount namespace of its own: its mounts are the host's");
 }
 
-struct search {
-	int namespace;
-	const char *path;
-};
-
 /*
- * After setns(2) the child's root directory is that of the mount namespace. Until the runtime has moved
- * it, that is the host's.
+ * Until the runtime has moved it, the process's root directory is that of its mount namespace. From
+ * another one its mountinfo would lack mounts.
  */
-static int find_container_root(void *data)
+static int check_process_root(const struct container *c, int proc, const char *name,
+			      struct idm_error *err)
 {
-	const struct search *s = data;
-	int r = idm_sys_setns(s->namespace, CLONE_NEWNS);
+	char path[PATH_MAX];
+	ssize_t n = idm_procfs_fd_path(proc, c->process_root, path, sizeof(path));
 
-	return r < 0 ? r : idm_sys_openat(AT_FDCWD, s->path, O_PATH | O_DIRECTORY, 0);
+	if (n < 0)
+		return idm_fail_errno(err, (int)n, step_enter, name);
+	if (strcmp(path, "/") == 0)
+		return 0;
+	return idm_fail(err, -EINVAL, step_enter, name,
+			"expected the root directory of its mount namespace as its own, got %s", path);
 }
 
 static int open_container_root(struct container *c, const struct idm_plan_entry *root,
@@ -113,7 +130,6 @@ static int open_container_root(struct container *c, const struct idm_plan_entry 
 {
 	AUTO_CLOSE int here = idm_sys_openat(root->dirfd, root->source, O_PATH | O_DIRECTORY, 0);
 	AUTO_FREE char *path = NULL;
-	struct search s = { .namespace = c->namespace };
 
 	if (here < 0)
 		return idm_fail(err, here, step_enter, root->source, "open the root filesystem: %s",
@@ -123,16 +139,10 @@ static int open_container_root(struct container *c, const struct idm_plan_entry 
 		path = NULL;
 		return idm_fail_errno(err, -ENOMEM, step_enter, NULL);
 	}
-	s.path = path;
-	c->root = idm_subprocess_shared(find_container_root, &s, sizeof(s));
-	if (c->root == -EPERM)
-		idm_fail(err, c->root, step_enter, path, "join its mount namespace: %s",
-			 idm_errno_text(EPERM));
-	else if (c->root < 0)
-		idm_fail(err, c->root, step_enter, path, "it is not in its mount namespace: %s",
-			 idm_errno_text(-c->root));
+	c->root = open_inside(c->process_root, path, O_PATH | O_DIRECTORY);
 	if (c->root < 0)
-		return c->root;
+		return idm_fail(err, c->root, step_enter, path,
+				"it is not in its mount namespace: %s", idm_errno_text(-c->root));
 	if (idm_is_same_inode(here, c->root))
 		return 0;
 	idm_fail(err, -EXDEV, step_enter, path, "it is another directory in its mount namespace");
@@ -140,21 +150,30 @@ static int open_container_root(struct container *c, const struct idm_plan_entry 
 	return -EXDEV;
 }
 
-static int open_container(struct container *c, const struct idm_oci *oci, pid_t pid, const char *bundle,
-			  struct idm_error *err)
+/* The arguments of idm_oci_attach(). */
+struct call {
+	const struct idm_oci *oci;
+	pid_t pid;
+	const char *bundle;
+	int proc; /* idm_procfs_root() */
+};
+
+static int open_container(struct container *c, const struct call *call, struct idm_error *err)
 {
 	char name[32];
 	int r;
 
-	*c = (struct container){ -1, -1, -1, -1 };
-	snprintf(name, sizeof(name), "process %d", (int)pid);
-	c->pidfd = idm_sys_pidfd_open(pid);
+	*c = (struct container){ -1, -1, -1, -1, -1, -1 };
+	snprintf(name, sizeof(name), "process %d", (int)call->pid);
+	c->pidfd = idm_sys_pidfd_open(call->pid);
 	if (c->pidfd < 0)
 		return idm_fail_because(err, c->pidfd, step_enter, name,
 					c->pidfd == -ESRCH ? "no such process" : NULL);
-	r = open_container_mounts(c, name, err);
+	r = open_container_mounts(c, call->proc, name, err);
 	if (r == 0)
-		r = open_container_root(c, &oci->plan->entries[0], bundle, err);
+		r = check_process_root(c, call->proc, name, err);
+	if (r == 0)
+		r = open_container_root(c, &call->oci->plan->entries[0], call->bundle, err);
 	return r == 0 ? prove_container_alive(c, name, err) : r;
 }
 
@@ -508,14 +527,14 @@ int idm_oci_attach(const struct idm_oci *oci, pid_t pid, const char *bundle, str
 		return proc;
 	if (!placings)
 		return idm_fail_errno(err, -ENOMEM, IDM_STEP_ATTACH_IN_CONTAINER, NULL);
-	r = open_container(&c, oci, pid, bundle, err);
+	r = open_container(&c, &(struct call){ oci, pid, bundle, proc }, err);
 	if (r == 0)
 		r = prepare_placings(placings, &all, &n, err);
 	if (r == 0)
 		r = make_placed_trees(placings, n, err);
 	if (r == 0 && c.userns >= 0)
 		r = lock_trees(placings, n, c.userns, err);
-	where = (struct mount_tables){ c.namespace, c.root, proc };
+	where = (struct mount_tables){ c.namespace, c.mountinfo, c.root, proc };
 	if (r == 0)
 		r = check_runtime_mounts(placings, n, &where, err);
 	if (r == 0)

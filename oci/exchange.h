@@ -11,6 +11,7 @@ struct placing;
 /* Where the mounts are, and what leads to them. */
 struct mount_tables {
 	int namespace; /* the mount namespace */
+	int mountinfo; /* of a process in there, whose root directory is that of the namespace */
 	int root;      /* the root filesystem in there */
 	int proc;      /* idm_procfs_root() of the caller */
 };

@@ -52,10 +52,9 @@ static void open_mountinfo_file(void *data)
  * From another namespace the file is opened by a thread that joins it. The file of a process that is in
  * there would be cut to what is below that process's root, and there need not be one.
  */
-int idm_mountinfo_open(int fd, struct idm_mountinfo **info, struct idm_error *err)
+static int open_mountinfo_of(int fd, struct idm_error *err)
 {
 	AUTO_CLOSE int procfs = idm_procfs_root(err);
-	AUTO_CLOSE int file = -1;
 	struct opening o = { procfs, -1 };
 	int r = procfs < 0 ? procfs : 0;
 
@@ -65,9 +64,15 @@ int idm_mountinfo_open(int fd, struct idm_mountinfo **info, struct idm_error *er
 		open_mountinfo_file(&o);
 	if (r < 0)
 		return r;
-	file = o.file;
+	return o.file < 0 ? idm_fail_errno(err, o.file, step_read, NULL) : o.file;
+}
+
+int idm_mountinfo_open(int fd, struct idm_mountinfo **info, struct idm_error *err)
+{
+	AUTO_CLOSE int file = open_mountinfo_of(fd, err);
+
 	if (file < 0)
-		return idm_fail_errno(err, file, step_read, NULL);
+		return file;
 	*info = calloc(1, sizeof(**info));
 	if (!*info)
 		return idm_fail_errno(err, -ENOMEM, step_read, NULL);
@@ -75,14 +80,19 @@ int idm_mountinfo_open(int fd, struct idm_mountinfo **info, struct idm_error *er
 	return 0;
 }
 
+static void free_texts(struct idm_mountinfo *info)
+{
+	free(info->text);
+	free(info->places);
+	free(info->line);
+}
+
 void idm_mountinfo_close(struct idm_mountinfo *info)
 {
 	if (!info)
 		return;
 	idm_close_fd(&info->fd);
-	free(info->text);
-	free(info->places);
-	free(info->line);
+	free_texts(info);
 	free(info);
 }
 
@@ -335,20 +345,24 @@ static int all_ids(struct idm_mountinfo *info, uint32_t **ids, size_t *n, struct
 	return 0;
 }
 
-int idm_mountinfo_list(const struct idm_lister *lister, const struct idm_mount_ns *ns, int fd)
+int idm_mountinfo_list_file(const struct idm_lister *lister, const struct idm_mount_ns *ns, int file)
 {
-	struct idm_mountinfo *info;
+	struct idm_mountinfo info = { .fd = file };
 	AUTO_FREE uint32_t *ids = NULL;
 	size_t n = 0;
-	int r = idm_mountinfo_open(fd, &info, lister->err);
+	int r = all_ids(&info, &ids, &n, lister->err);
 
-	if (r < 0)
-		return r;
-	r = all_ids(info, &ids, &n, lister->err);
 	for (size_t i = 0; i < n && r == 0; i++)
-		r = report_line(lister, ns, info, ids[i], lister->flags & IDM_LIST_UNMAPPED);
-	idm_mountinfo_close(info);
+		r = report_line(lister, ns, &info, ids[i], lister->flags & IDM_LIST_UNMAPPED);
+	free_texts(&info);
 	return r;
+}
+
+int idm_mountinfo_list(const struct idm_lister *lister, const struct idm_mount_ns *ns, int fd)
+{
+	AUTO_CLOSE int file = open_mountinfo_of(fd, lister->err);
+
+	return file < 0 ? file : idm_mountinfo_list_file(lister, ns, file);
 }
 
 int idm_mountinfo_one(const struct idm_lister *lister, const struct idm_mount_ns *ns, uint32_t id)

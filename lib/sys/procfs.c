@@ -396,12 +396,16 @@ ssize_t idm_procfs_fd_path(int proc, int fd, char *path, size_t size)
 
 int idm_procfs_open_self(const char *name, enum idm_error_step step, struct idm_error *err)
 {
-	AUTO_CLOSE int proc = idm_procfs_root(err), self = -1;
+	AUTO_CLOSE int proc = idm_procfs_root(err);
+
+	return proc < 0 ? proc : idm_procfs_open_self_in(proc, name, step, err);
+}
+
+int idm_procfs_open_self_in(int proc, const char *name, enum idm_error_step step, struct idm_error *err)
+{
+	AUTO_CLOSE int self = idm_procfs_openat(proc, "thread-self", O_PATH | O_DIRECTORY);
 	int fd;
 
-	if (proc < 0)
-		return proc;
-	self = idm_procfs_openat(proc, "thread-self", O_PATH | O_DIRECTORY);
 	fd = self < 0 ? self : idm_procfs_openat(self, name, O_RDONLY);
 	if (fd == -EACCES)
 		return idm_diagnose_closed_file(fd, step, name, err);

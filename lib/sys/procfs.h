@@ -52,6 +52,9 @@ int idm_procfs_openat(int process, const char *name, int flags);
  */
 int idm_procfs_open_self(const char *name, enum idm_error_step step, struct idm_error *err);
 
+/* The same, for a caller that has idm_procfs_root() already. */
+int idm_procfs_open_self_in(int proc, const char *name, enum idm_error_step step, struct idm_error *err);
+
 /*
  * Reads the kernel's own path of what `fd` of the calling thread refers to. It has no links. `proc` is
  * from idm_procfs_root(). Returns the length of *path, which is terminated. -ENAMETOOLONG: `size` is

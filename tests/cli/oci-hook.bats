@@ -560,6 +560,21 @@ admin='.process.capabilities |= map_values(. + ["CAP_SYS_ADMIN"])'
 	hook_refuses '/mnt/other/config.json: read plan: mounts[7].uidMappings: gidMappings is missing beside it' "$fake" /mnt/other
 }
 
+@test "a process that has changed its root directory" {
+	bundle b true "$(volume /vol rbind "$(rows 1000 7 1)")"
+	mkfifo ready
+	# shellcheck disable=SC2016 # the other shell expands it
+	background unshare --mount --propagation private sh -euc '
+		mount --rbind /mnt/rootfs /mnt/rootfs
+		mount --rbind /mnt/src /mnt/rootfs/vol
+		exec chroot /mnt/rootfs sh -c "echo >/vol/ready; exec sleep 1000"'
+	mv ready src
+	fake=${background[-1]}
+	read -t 60 -r <>src/ready
+	hook_refuses "process $fake: look at the container: expected the root directory of its mount namespace as its own, got /mnt/rootfs" \
+		"$fake" /mnt/b
+}
+
 @test "invalid annotations" {
 	local key='annotations["io.idmount.map/vol"]'
 
