@@ -4,9 +4,10 @@
  * processes do not run yet.
  *
  * A tree must not cover the runtime's mount: a container with CAP_SYS_ADMIN in its user namespace could
- * uncover that. So the mount moves aside, to a mount on the root filesystem, and the tree is attached at
- * the bare mount point. The runtime's mounts below move onto the tree. When all trees are there, the
- * mounts aside are removed with all that is left on them.
+ * uncover that. So the mount is removed, and the tree is attached at the bare mount point. If mounts of
+ * the runtime below will move onto the tree, the mount moves aside before, to a mount on the root
+ * filesystem. When all trees are there, the mounts aside are removed with all that is left on them. The
+ * kernel waits for a grace period of RCU in each removal, and the mount aside would cost one more.
  *
  * MOVE_MOUNT_BENEATH would need no mount point. But it is of Linux 6.5, and the mounts below the
  * runtime's would have to be copied.
@@ -28,7 +29,6 @@
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
 #include "lib/rootfs/assemble.h"
-#include "lib/sys/file-type.h"
 #include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
 #include "open-inside.h"
@@ -52,7 +52,7 @@ struct exchange {
 	size_t n;
 	size_t which; /* of the error */
 	enum doing doing;
-	int aside;		       /* an unbindable mount on the root filesystem */
+	int aside;		       /* an unbindable mount on the root filesystem; -1: none yet */
 	struct mount_group root_group; /* of that filesystem's mount */
 };
 
@@ -136,7 +136,7 @@ static int copy_and_leave(struct mount_group *group)
 	return group->copy < 0 ? group->copy : set_propagation(group->mount, MS_PRIVATE, 0);
 }
 
-/* For the mount that `directory` is in, if it is shared. */
+/* For the mount that `directory` is in, if it is shared. Needs the mount aside. */
 static int leave_group(struct exchange *x, struct mount_group *group, int directory)
 {
 	x->doing = LEAVING_GROUP;
@@ -174,6 +174,8 @@ static int attach_aside(struct exchange *x)
 {
 	int root = x->where->root, r;
 
+	if (x->aside >= 0)
+		return 0;
 	x->doing = MAKING_ASIDE;
 	x->aside = idm_sys_open_tree(root, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
 	r = x->aside < 0 ? x->aside : set_propagation(x->aside, MS_UNBINDABLE, 0);
@@ -197,37 +199,51 @@ static int move_runtime_mount(struct exchange *x, struct placing *p, int to)
 
 	if (r != -EINVAL)
 		return r;
-	r = leave_group(x, &p->group, p->directory);
+	r = attach_aside(x);
+	if (r == 0)
+		r = leave_group(x, &p->group, p->directory);
 	if (r < 0)
 		return r;
 	x->doing = MOVING;
 	return idm_sys_move_mount_fd(p->place, to, 0);
 }
 
-/* Whether mounts without a map are on that of `p`. */
+/* The mounts of mapped covers are on each other, too. */
+static bool is_on_mount_of(const struct placing *q, const struct placing *p)
+{
+	do
+		q = q->cover;
+	while (q && q != p);
+	return q;
+}
+
+/* Whether mounts without a map are on that of `p`, however far below. */
 static bool has_mounts_to_keep(const struct exchange *x, const struct placing *p)
 {
 	for (size_t i = 0; i < x->n; i++)
-		if (x->placings[i].cover == p && !x->placings[i].mapped)
+		if (!x->placings[i].mapped && is_on_mount_of(&x->placings[i], p))
 			return true;
 	return false;
 }
 
 /*
- * A file's mount cannot move onto a directory, and has no mounts on it. So it is removed at once. The
- * kernel says first whether it could move at all: no mount moves onto itself (ELOOP).
+ * A mount that has nothing to keep is removed at once. The kernel says first whether it could move at
+ * all: no mount moves onto itself (ELOOP).
  */
 static int move_or_remove(struct exchange *x, struct placing *p)
 {
-	mode_t type;
-	bool is_file = idm_file_type(p->tree, &type) < 0 || !S_ISDIR(type);
-	int r = move_runtime_mount(x, p, is_file ? p->place : x->aside);
+	bool keep = has_mounts_to_keep(x, p);
+	int r = keep ? attach_aside(x) : 0;
 
+	if (r < 0)
+		return r;
+	x->doing = MOVING;
+	r = move_runtime_mount(x, p, keep ? x->aside : p->place);
 	p->aside = r == 0;
 	p->on_shared_root = r == -EINVAL;
 	if (r != -EINVAL && r != -ELOOP)
 		return r;
-	if (r == -EINVAL && has_mounts_to_keep(x, p))
+	if (r == -EINVAL && keep)
 		return r;
 	x->doing = REMOVING;
 	return remove_mount(x, p->place);
@@ -299,7 +315,9 @@ static int place_on_cover(struct exchange *x, struct placing *p)
 	r = p->mapped ? idm_sys_move_mount_fd(p->tree, place, 0) : move_runtime_mount(x, p, place);
 	if (r != -EINVAL)
 		return r;
-	r = leave_group(x, &p->cover_group, p->cover->tree);
+	r = attach_aside(x);
+	if (r == 0)
+		r = leave_group(x, &p->cover_group, p->cover->tree);
 	if (r < 0)
 		return r;
 	x->doing = p->mapped ? ATTACHING : MOVING;
@@ -346,7 +364,7 @@ static int remove_mounts_aside(struct exchange *x)
 	if (r < 0)
 		return r;
 	x->which = x->n;
-	return remove_mount(x, x->aside);
+	return x->aside < 0 ? 0 : remove_mount(x, x->aside);
 }
 
 /* A mount that has left its group can be in one aside, so those are removed later. */
@@ -373,8 +391,7 @@ static void clean_up(const struct exchange *failed)
 			remove_mount(&x, x.placings[i].tree);
 	for (size_t i = 0; i < x.n; i++)
 		rejoin_groups_of(&x, &x.placings[i]);
-	if (x.aside >= 0)
-		remove_mounts_aside(&x);
+	remove_mounts_aside(&x);
 	rejoin_group(&x, &x.root_group);
 }
 
@@ -413,9 +430,7 @@ static int exchange_in_child(void *data)
 
 	if (r < 0)
 		return r;
-	r = attach_aside(x);
-	if (r == 0)
-		r = place_mounts(x);
+	r = place_mounts(x);
 	if (r == 0)
 		r = finish_exchange(x);
 	if (r < 0)
