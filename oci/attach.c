@@ -141,8 +141,8 @@ static int open_container_root(struct container *c, const struct idm_plan_entry 
 	}
 	c->root = open_inside(c->process_root, path, O_PATH | O_DIRECTORY);
 	if (c->root < 0)
-		return idm_fail(err, c->root, step_enter, path,
-				"it is not in its mount namespace: %s", idm_errno_text(-c->root));
+		return idm_fail(err, c->root, step_enter, path, "it is not in its mount namespace: %s",
+				idm_errno_text(-c->root));
 	if (idm_is_same_inode(here, c->root))
 		return 0;
 	idm_fail(err, -EXDEV, step_enter, path, "it is another directory in its mount namespace");

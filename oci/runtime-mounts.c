@@ -112,7 +112,8 @@ static int read_table(struct table *t, const struct mount_tables *where, struct 
 	if (n < 0)
 		return idm_fail_errno(err, (int)n, step_check, NULL);
 	t->root = where->root;
-	r = idm_mountinfo_list_file(&lister, &(struct idm_mount_ns){ .foreign = true }, where->mountinfo);
+	r = idm_mountinfo_list_file(&lister, &(struct idm_mount_ns){ .foreign = true },
+				    where->mountinfo);
 	return r == -ENOMEM ? idm_fail_errno(err, r, step_check, NULL) : r;
 }
 

@@ -131,7 +131,7 @@ int idm_mountinfo_find(struct idm_mountinfo *info, uint32_t id, struct idm_mount
 
 int idm_mountinfo_list(const struct idm_lister *lister, const struct idm_mount_ns *ns, int fd);
 
-/* The same from an open mountinfo of any process. */
+/* The same from an open mountinfo of any process, as the mounts are when this begins. */
 int idm_mountinfo_list_file(const struct idm_lister *lister, const struct idm_mount_ns *ns, int file);
 
 int idm_mountinfo_one(const struct idm_lister *lister, const struct idm_mount_ns *ns, uint32_t id);

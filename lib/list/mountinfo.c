@@ -27,6 +27,7 @@ struct place {
 struct idm_mountinfo {
 	int fd;
 	bool read; /* the text has been read, and was the newest then */
+	bool once; /* that text counts, whatever changes since */
 	char *text;
 	size_t length, capacity;
 	struct place *places; /* of all lines, by id */
@@ -175,8 +176,11 @@ static int find_lines(struct idm_mountinfo *info)
 /* The kernel raises an exceptional condition on this file when mounts come or go. */
 static bool is_newest(const struct idm_mountinfo *info)
 {
-	int events = info->read ? idm_sys_poll(info->fd, POLLPRI) : -1;
+	int events;
 
+	if (info->read && info->once)
+		return true;
+	events = info->read ? idm_sys_poll(info->fd, POLLPRI) : -1;
 	return events >= 0 && !(events & (POLLPRI | POLLERR));
 }
 
@@ -345,24 +349,29 @@ static int all_ids(struct idm_mountinfo *info, uint32_t **ids, size_t *n, struct
 	return 0;
 }
 
-int idm_mountinfo_list_file(const struct idm_lister *lister, const struct idm_mount_ns *ns, int file)
+static int list_text(const struct idm_lister *lister, const struct idm_mount_ns *ns,
+		     struct idm_mountinfo *info)
 {
-	struct idm_mountinfo info = { .fd = file };
 	AUTO_FREE uint32_t *ids = NULL;
 	size_t n = 0;
-	int r = all_ids(&info, &ids, &n, lister->err);
+	int r = all_ids(info, &ids, &n, lister->err);
 
 	for (size_t i = 0; i < n && r == 0; i++)
-		r = report_line(lister, ns, &info, ids[i], lister->flags & IDM_LIST_UNMAPPED);
-	free_texts(&info);
+		r = report_line(lister, ns, info, ids[i], lister->flags & IDM_LIST_UNMAPPED);
+	free_texts(info);
 	return r;
+}
+
+int idm_mountinfo_list_file(const struct idm_lister *lister, const struct idm_mount_ns *ns, int file)
+{
+	return list_text(lister, ns, &(struct idm_mountinfo){ .fd = file, .once = true });
 }
 
 int idm_mountinfo_list(const struct idm_lister *lister, const struct idm_mount_ns *ns, int fd)
 {
 	AUTO_CLOSE int file = open_mountinfo_of(fd, lister->err);
 
-	return file < 0 ? file : idm_mountinfo_list_file(lister, ns, file);
+	return file < 0 ? file : list_text(lister, ns, &(struct idm_mountinfo){ .fd = file });
 }
 
 int idm_mountinfo_one(const struct idm_lister *lister, const struct idm_mount_ns *ns, uint32_t id)
