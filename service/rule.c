@@ -25,12 +25,17 @@ static const struct idm_entry *find_host_id(const struct idm_map *parent, unsign
 
 /* ---- the caller ---- */
 
+/*
+ * With the first three the kernel lets it create a user namespace below with all IDs of its own, and all
+ * capabilities over them. CAP_SETFCAP is for ID 0 there, whose file capabilities count in both.
+ */
 static const struct {
 	unsigned int number;
 	const char *name;
 } needed[] = {
 	{ CAP_SETUID, "CAP_SETUID" },
 	{ CAP_SETGID, "CAP_SETGID" },
+	{ CAP_SETFCAP, "CAP_SETFCAP" },
 	{ CAP_SYS_ADMIN, "CAP_SYS_ADMIN" },
 };
 

@@ -9,7 +9,8 @@
 /* IDs of the caller's user namespace: those of an ordinary user with ranges. */
 #define RANGES "u:0:1500:1,u:1:200000:1000,g:0:1500:1,g:1:300000:1000"
 
-#define ENOUGH (1ULL << CAP_SETUID | 1ULL << CAP_SETGID | 1ULL << CAP_SYS_ADMIN)
+#define ENOUGH \
+	(1ULL << CAP_SETUID | 1ULL << CAP_SETGID | 1ULL << CAP_SETFCAP | 1ULL << CAP_SYS_ADMIN)
 
 static struct idm_service_reply reply;
 
@@ -116,6 +117,8 @@ TEST(caller_is_judged)
 	refused_caller(&caller, "CAP_SETUID");
 	caller.capabilities = ENOUGH & ~(1ULL << CAP_SETGID);
 	refused_caller(&caller, "CAP_SETGID");
+	caller.capabilities = ENOUGH & ~(1ULL << CAP_SETFCAP);
+	refused_caller(&caller, "CAP_SETFCAP");
 	caller.capabilities = ~(1ULL << CAP_SYS_ADMIN);
 	refused_caller(&caller, "CAP_SYS_ADMIN");
 }

@@ -133,6 +133,7 @@ static const struct missing {
 } missing[] = {
 	{ CAP_SETUID, "the caller requires CAP_SETUID in its user namespace" },
 	{ CAP_SETGID, "the caller requires CAP_SETGID in its user namespace" },
+	{ CAP_SETFCAP, "the caller requires CAP_SETFCAP in its user namespace" },
 	{ CAP_SYS_ADMIN, "the caller requires CAP_SYS_ADMIN in its user namespace" },
 };
 

@@ -7,12 +7,16 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <sched.h>
+#include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "clients.h"
 #include "lib/base/macros.h"
+#include "tests/lib/neighbour.h"
 
 #define OF_UID "200005"	  /* for this uid alone, which /etc/subuid can grant */
 #define OF_GROUP "of-gid" /* for this gid alone */
@@ -127,6 +131,8 @@ TEST_SINCE(5, 12, mounts_are_not_mapped, another_parent_would_be_a_gain)
 
 /* ---- a process in the parent, with some capabilities ---- */
 
+#define WANTED (1U << CAP_SETUID | 1U << CAP_SETGID | 1U << CAP_SETFCAP | 1U << CAP_SYS_ADMIN)
+
 static void keep_capabilities(uint32_t set)
 {
 	must(syscall(SYS_capset,
@@ -139,10 +145,9 @@ static void ask_without_capability(void *data)
 {
 	const struct request *request = data;
 	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of(request->map);
-	const uint32_t wanted = 1U << CAP_SETUID | 1U << CAP_SETGID | 1U << CAP_SYS_ADMIN;
 
 	assert_true(become_subject(&(struct subject){ 5, 5, true, true }));
-	keep_capabilities(wanted & ~(1U << request->lacking));
+	keep_capabilities(WANTED & ~(1U << request->lacking));
 	assert_gain_is_refused(request, tree, userns);
 }
 
@@ -165,4 +170,82 @@ static void ask_without_capabilities(const struct mapper *mapper)
 TEST_SINCE(5, 12, mounts_are_not_mapped, map_without_capabilities_would_be_a_gain)
 {
 	with_mapper(ask_without_capabilities);
+}
+
+/* ---- file capabilities for root of the parent ---- */
+
+#define PROGRAM "program" /* of USER, which is root there */
+
+struct setting {
+	int dir, expected;
+};
+
+/* With all capabilities, in a user namespace whose root is ID 1 of the parent. */
+static void set_capability_below(void *data)
+{
+	const struct setting *setting = data;
+	const struct vfs_cap_data all = { .magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE,
+					  .data = { { 0xff, 0 } } };
+
+	enter_userns("0 1 1\n");
+	must(fchdir(setting->dir));
+	assert_int_equal(setxattr(PROGRAM, "security.capability", &all, sizeof(all), 0) < 0 ? -errno : 0,
+			 setting->expected);
+}
+
+/* A namespace with the parent's ID 0 would have all capabilities over that root's files. */
+static void be_refused_root_below(void *unused)
+{
+	struct neighbour n = neighbour_start(unshare_into_userns, NULL);
+	char path[64];
+	AUTO_CLOSE int fd = -1;
+
+	(void)unused;
+	snprintf(path, sizeof(path), "/proc/%d/uid_map", (int)n.pid);
+	fd = (int)must(open(path, O_WRONLY | O_CLOEXEC));
+	assert_int_equal(write(fd, "0 0 1\n", 6), -1);
+	assert_int_equal(errno, EPERM);
+	neighbour_end(&n);
+}
+
+static void ask_without_setfcap(void *data)
+{
+	const struct request *request = data;
+	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of("u:1500:1,g:1500:1");
+	AUTO_CLOSE int dir = (int)must(open(DATA, O_RDONLY | O_CLOEXEC));
+
+	assert_true(become_subject(&(struct subject){ 5, 5, true, true }));
+	keep_capabilities(WANTED & ~(1U << CAP_SETFCAP));
+	must(prctl(PR_SET_DUMPABLE, 1));
+	in_child(be_refused_root_below, NULL);
+	in_child(set_capability_below, &(struct setting){ dir, -EPERM });
+	assert_refused(ask(tree, userns), -EPERM, "the caller requires CAP_SETFCAP");
+	in_child(set_capability_below, &(struct setting){ tree, -EPERM });
+	mapper_ask(request->mapper, tree, userns);
+	in_child(set_capability_below, &(struct setting){ tree, 0 });
+}
+
+/* They count for each process of the parent, and have other ones than the client's. */
+static void assert_capabilities_of_root(void)
+{
+	struct vfs_ns_cap_data data;
+
+	assert_int_equal(must(getxattr(DATA "/" PROGRAM, "security.capability", &data, sizeof(data))),
+			 sizeof(data));
+	assert_int_equal(data.rootid, USER);
+}
+
+static void set_capabilities_of_root(const struct mapper *mapper)
+{
+	struct request request = { mapper, .userns = -1 };
+
+	scratch_file(DATA "/" PROGRAM, "text");
+	must(chown(DATA "/" PROGRAM, USER, USER));
+	as_client(ORDINARY, ask_without_setfcap, &request);
+	assert_capabilities_of_root();
+}
+
+TEST_SINCE(5, 12, mounts_are_not_mapped, file_capability_of_root_would_be_a_gain)
+{
+	with_mapper(set_capabilities_of_root);
 }
