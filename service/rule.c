@@ -145,6 +145,45 @@ static void advise_on_other_id(unsigned int kind, uint32_t other, struct idm_ser
 			   kind_name(kind));
 }
 
+/*
+ * An entry of an ACL can deny an ID what others may do. A process with an ID that no disk ID appears as
+ * is in no entry. Without the map the caller could be as an ID that no entry names, if there is one.
+ *
+ * An operation depends on two files at most. Each has an owner, a group, and 8187 named entries: the
+ * kernel stores 64 KiB.
+ */
+#define IDS_BEYOND_ACLS 16384U
+
+static uint64_t count_ids(const struct idm_map *map, unsigned int kind)
+{
+	const struct idm_entry *entries;
+	size_t n = idm_map_entries(map, kind, &entries);
+	uint64_t ids = 0;
+
+	for (size_t i = 0; i < n; i++)
+		ids += entries[i].count;
+	return ids;
+}
+
+/* No ID is in a column twice, and those of the second column are the parent's. */
+static int judge_hidden_ids(const struct idm_map *map, const struct idm_map *parent, unsigned int kind,
+			    struct idm_service_reply *reply)
+{
+	const uint64_t all = count_ids(parent, kind), shown = count_ids(map, kind);
+
+	if (all >= IDS_BEYOND_ACLS || shown >= all)
+		return 0;
+	refuse_request(reply, -EPERM,
+		       "expected a map to each of the %u %ss of the caller's user namespace, got %u of "
+		       "them",
+		       (unsigned int)all, kind_name(kind), (unsigned int)shown);
+	add_advice(reply,
+		   "map the others, too: an ACL can name each of so few IDs; a user namespace with %u "
+		   "needs a map to some",
+		   IDS_BEYOND_ACLS);
+	return -EPERM;
+}
+
 static int judge_map_side(const struct idm_map *map, const struct idm_map *parent, unsigned int kind,
 			  struct idm_service_reply *reply)
 {
@@ -166,7 +205,7 @@ static int judge_map_side(const struct idm_map *map, const struct idm_map *paren
 		advise_on_other_id(kind, other, reply);
 		return -EPERM;
 	}
-	return 0;
+	return judge_hidden_ids(map, parent, kind, reply);
 }
 
 static bool keeps_group(const struct idm_map *map, uint32_t group)

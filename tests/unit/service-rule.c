@@ -7,7 +7,9 @@
 #include "tests/lib/maps.h"
 
 /* IDs of the caller's user namespace: those of an ordinary user with ranges. */
-#define RANGES "u:0:1500:1,u:1:200000:1000,g:0:1500:1,g:1:300000:1000"
+#define RANGES                                                        \
+	"u:0:1500:1,u:1:200000:1000,u:1001:400000:20000,g:0:1500:1,g:1:300000:1000," \
+	"g:1001:400000:20000"
 
 #define ENOUGH \
 	(1ULL << CAP_SETUID | 1ULL << CAP_SETGID | 1ULL << CAP_SETFCAP | 1ULL << CAP_SYS_ADMIN)
@@ -77,6 +79,29 @@ TEST(neighbouring_ranges_count_as_one)
 	assert_int_equal(judge_map(map, &caller, &reply), 0);
 	assert_int_equal(judge_map(more, &caller, &reply), -EPERM);
 	assert_contains(reply.reason, "disk uid 120 ");
+}
+
+static int judge_below(const char *text, const char *parent_text)
+{
+	AUTO_MAP struct idm_map *map = map_of(text), *parent = map_of(parent_text);
+
+	return judge_map(map, &(struct caller_facts){ .parent = parent }, &reply);
+}
+
+/* An ACL can name all IDs of a small namespace, but not 16384. */
+TEST(map_to_some_of_few_ids_is_refused)
+{
+	assert_int_equal(judge_below("u:10:0:3,g:10:0:3", "u:0:10:3,g:0:10:3"), 0);
+	assert_int_equal(judge_below("u:10:2,u:11:0:2,g:10:0:3", "u:0:10:3,g:0:10:3"), 0);
+	assert_int_equal(judge_below("u:10:0:2,g:10:0:3", "u:0:10:3,g:0:10:3"), -EPERM);
+	assert_contains(reply.reason, "each of the 3 uids of the caller's user namespace, got 2 of them");
+	assert_contains(reply.hint, "16384");
+	assert_int_equal(judge_below("u:10:0:3,g:12:0", "u:0:10:3,g:0:10:3"), -EPERM);
+	assert_contains(reply.reason, "each of the 3 gids of the caller's user namespace, got 1 of them");
+	assert_int_equal(judge_below("u:10:0,g:10:0", "u:0:10:16384,g:0:10:16384"), 0);
+	assert_int_equal(judge_below("u:10:0,g:10:0", "u:0:10:16383,g:0:10:16384"), -EPERM);
+	assert_int_equal(judge_below("u:10:0,g:10:0", "u:0:10:16384,g:0:10:16383"), -EPERM);
+	assert_int_equal(judge_below("u:0:0:4294967295,g:0:0", "u:0:0:4294967295,g:0:0:4294967295"), 0);
 }
 
 TEST(both_sides_are_needed)
@@ -194,8 +219,8 @@ TEST(challenge_is_another_id)
 	AUTO_MAP struct idm_map *empty = map_of("");
 	struct challenge_id id;
 
-	assert_int_equal(chosen(RANGES, avoid, 3), 200999);
-	assert_int_equal(chosen(RANGES, avoid, 4), 200998);
+	assert_int_equal(chosen("u:0:1500:1,u:1:200000:1000", avoid, 3), 200999);
+	assert_int_equal(chosen("u:0:1500:1,u:1:200000:1000", avoid, 4), 200998);
 	assert_int_equal(chosen("u:0:0:2,u:5:1000:3", avoid, 4), 1002);
 	assert_int_equal(chosen("u:0:0:2,u:5:1000:2", avoid, 4), 1);
 	/* Those at the beginning are avoided most. */

@@ -17,7 +17,9 @@
 #define USER 1500
 #define OTHER_USER 1600
 #define OTHER_GROUP 1700
-#define RANGES "0 1500 1\n1 200000 1000\n"
+#define RANGES "0 1500 1\n1 200000 1000\n" MANY_IDS
+/* No file names these. A namespace with so many may have maps to some of its IDs. */
+#define MANY_IDS "100000 300000 20000\n"
 
 /* ---- the service ---- */
 
@@ -99,7 +101,7 @@ int userns_of_client(struct identity who, const char *map);
 /* ---- random subjects, files and maps ---- */
 
 /* The IDs of a namespace with FEW_IDS come first. */
-#define FEW_IDS "0 1500 1\n1 200000 3\n"
+#define FEW_IDS "0 1500 1\n1 200000 3\n" MANY_IDS
 extern const uint32_t some_owners[6], some_groups[6];
 
 /* Sets a POSIX ACL with one of these as named user and group. */

@@ -313,7 +313,7 @@ TEST(program_with_capabilities_does_not_prove_anything)
  * The highest IDs of the namespace, which the service asks for. A setuid program of a user with
  * subordinate IDs has them.
  */
-#define HIGHEST 1000
+#define HIGHEST 119999
 
 static void prove_and_execute(const int fds[2])
 {
@@ -480,7 +480,7 @@ static void try_groups(void)
 	struct identity who = member;
 
 	refuse_for_group(who);
-	who.gid_map = "0 1500 1\n1 1700 1\n2 1800 1\n";
+	who.gid_map = "0 1500 1\n1 1700 1\n2 1800 1\n" MANY_IDS;
 	refuse_for_group(who);
 	as_client(who, map_and_keep_group, NULL);
 	who = member;

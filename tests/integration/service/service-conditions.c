@@ -129,6 +129,89 @@ TEST_SINCE(5, 12, mounts_are_not_mapped, another_parent_would_be_a_gain)
 	with_mapper(ask_with_foreign_parent);
 }
 
+/* ---- a namespace with few IDs ---- */
+
+#define NO_ID UINT32_MAX
+#define CLOSED "closed-to-all" /* the IDs of the namespace; others may read it */
+
+/* As the kernel stores an ACL. */
+struct acl {
+	uint32_t version;
+	struct {
+		uint16_t tag, permissions;
+		uint32_t id;
+	} entries[6];
+};
+
+static const struct acl against_users = { 2,
+					  { { 0x01, 6, NO_ID },
+					    { 0x02, 0, USER },
+					    { 0x02, 0, 200000 },
+					    { 0x04, 4, NO_ID },
+					    { 0x10, 7, NO_ID },
+					    { 0x20, 4, NO_ID } } };
+static const struct acl against_groups = { 2,
+					   { { 0x01, 6, NO_ID },
+					     { 0x04, 4, NO_ID },
+					     { 0x08, 0, USER },
+					     { 0x08, 0, 200000 },
+					     { 0x10, 7, NO_ID },
+					     { 0x20, 4, NO_ID } } };
+
+static void make_closed_file(const struct acl *acl)
+{
+	scratch_file(DATA "/" CLOSED, "secret");
+	must(chown(DATA "/" CLOSED, OTHER_USER, OTHER_GROUP));
+	must(setxattr(DATA "/" CLOSED, "system.posix_acl_access", acl, sizeof(*acl), 0));
+}
+
+static void assert_closed_to(uint32_t id)
+{
+	AUTO_CLOSE int dir = (int)must(open(DATA, O_PATH | O_CLOEXEC));
+	pid_t pid = (pid_t)must(fork());
+
+	if (pid == 0) {
+		assert_true(become_subject(&(struct subject){ id, id, true, true }));
+		assert_int_equal(open_secret(dir, CLOSED), -EACCES);
+		_exit(0);
+	}
+	await_child(pid);
+}
+
+static void ask_with_few_ids(void *data)
+{
+	const struct request *request = data;
+	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of(request->map);
+	AUTO_CLOSE int all = clone_tree(DATA), userns_of_all = userns_of("1500:1,200000:0");
+
+	assert_closed_to(0);
+	assert_closed_to(1);
+	must(syscall(SYS_setgroups, 0, NULL));
+	assert_gain_is_refused(request, tree, userns);
+	assert_mapped(ask(all, userns_of_all));
+	assert_int_equal(open_secret(all, request->file), -EACCES);
+}
+
+static void ask_for_some_of_few_ids(const struct mapper *mapper)
+{
+	const struct identity who = { .uid = USER, .gid = USER, .map = "0 1500 1\n1 200000 1\n" };
+	struct request request = { mapper, .userns = -1, .file = CLOSED };
+
+	make_closed_file(&against_users);
+	request.map = "u:1500:1,g:1500:1,g:200000:0";
+	request.reason = "each of the 2 uids";
+	as_client(who, ask_with_few_ids, &request);
+	make_closed_file(&against_groups);
+	request.map = "u:1500:1,u:200000:0,g:1500:1";
+	request.reason = "each of the 2 gids";
+	as_client(who, ask_with_few_ids, &request);
+}
+
+TEST_SINCE(5, 12, mounts_are_not_mapped, id_that_no_file_names_would_be_a_gain)
+{
+	with_mapper(ask_for_some_of_few_ids);
+}
+
 /* ---- a process in the parent, with some capabilities ---- */
 
 #define WANTED (1U << CAP_SETUID | 1U << CAP_SETGID | 1U << CAP_SETFCAP | 1U << CAP_SYS_ADMIN)

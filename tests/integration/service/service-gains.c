@@ -251,7 +251,7 @@ TEST_AS(user_with_a_fixed_group_gains_nothing, 300, 5, 12, mounts_are_not_mapped
 			 .gid = USER,
 			 .group = OTHER_GROUP,
 			 .map = FEW_IDS,
-			 .gid_map = "0 1500 1\n1 1700 1\n",
+			 .gid_map = "0 1500 1\n1 1700 1\n" MANY_IDS,
 			 .deny_setgroups = true },
 		.gid_list = list,
 		.first = "u:1500:2,g:1700:1",

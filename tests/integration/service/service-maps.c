@@ -116,7 +116,7 @@ TEST(ids_of_others_are_refused)
 	assert_logged("map u:0:1500:1,g:1500:1500:1: refused: disk uid 0 ");
 }
 
-/* The second column has an ID that the client's namespace lacks: 1001, or more. */
+/* The second column has an ID that the client's namespace lacks, such as 1001. */
 static const char *const seen_by_others[] = {
 	"u:1500:1001,g:1500:0",
 	"u:1500:0,g:1500:1001",
@@ -140,7 +140,7 @@ static void ask_to_see_others(void *unused)
 
 		assert_int_equal(idm_userns_open(map, 0, &err), -EPERM);
 	}
-	/* The control: the last ID of the namespace. */
+	/* The control: the last ID of the range. */
 	close(userns_of("u:1500:1000,g:1500:1000"));
 	proof("hostile", ARRAY_SIZE(seen_by_others), "maps that show files to other IDs");
 }
@@ -359,7 +359,7 @@ TEST_SINCE(5, 12, mounts_are_not_mapped, tree_gets_one_map)
 	/* Its IDs are the host's, so that the directory looks the same afterwards. */
 	as_client((struct identity){ .uid = USER,
 				     .gid = USER,
-				     .map = "0 300000 1\n1500 1500 1\n200000 200000 1000\n" },
+				     .map = "0 400000 1\n1500 1500 1\n200000 200000 1000\n" MANY_IDS },
 		  map_twice, NULL);
 	service_stop(&service);
 }
