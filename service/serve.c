@@ -773,6 +773,27 @@ static int handle_events(struct server *s)
 	return 0;
 }
 
+/*
+ * Connections in its queue can have messages with files that cannot be closed. So a child that exits closes
+ * the socket last.
+ */
+static void close_listener(const struct server *s)
+{
+	pid_t child = clone_self(UNWATCHED);
+	struct pollfd exit = { .events = POLLIN };
+
+	if (child == 0)
+		await_kill(s->pid);
+	close(s->listener);
+	if (child < 0)
+		return;
+	exit.fd = idm_sys_pidfd_open(child);
+	kill(child, SIGKILL); /* a child that was not waited for */
+	if (poll(&exit, 1, WORK_MS) > 0)
+		waitpid(child, NULL, __WCLONE);
+	idm_close_fd(&exit.fd);
+}
+
 /* A part of the descriptors, so that other users have some. */
 static unsigned int get_most_parked(void)
 {
@@ -800,6 +821,7 @@ int serve(int listener, bool any_directory)
 		return log_problem("signalfd: %s", strerror(-s.signals));
 	while (r == 0 && !is_over(&s))
 		r = handle_events(&s);
+	close_listener(&s);
 	log_left_out(&s.table, INT64_MAX);
 	return r;
 }

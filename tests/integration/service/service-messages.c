@@ -712,6 +712,86 @@ TEST(files_that_cannot_be_written_fill_nothing)
 	proof("hostile", STUCK, "files that cannot be closed");
 }
 
+/* ---- the same in connections that the service has not accepted ---- */
+
+static void signal_and_wait(const struct race *race)
+{
+	char byte;
+
+	must(write(race->ready, "", 1));
+	must(read(race->go, &byte, 1));
+}
+
+/* A service that stops accepts no connection, and waits for the request. */
+static void leave_files_in_queue(void *data)
+{
+	const struct race *race = data;
+	AUTO_CLOSE int tree = clone_tree(DATA), userns = userns_of("1500:0");
+	AUTO_CLOSE int file = (int)must(open(FUSE_FILE, O_RDWR | O_CLOEXEC));
+	AUTO_CLOSE int connection = connect_service(), silent = connect_service();
+	const int fds[] = { tree, userns };
+	struct idm_service_reply challenge;
+
+	send_request(connection, IDM_SERVICE_MAP, fds, 2);
+	challenge = receive_reply(connection);
+	await_turn();
+	signal_and_wait(race);
+	assert_closed(silent);
+	leave_file();
+	must(pwrite(file, "text", 4, 0));
+	send_proof(connection, &challenge);
+	assert_mapped(receive_reply(connection));
+	signal_and_wait(race);
+}
+
+static pid_t start_racer(struct race *race, struct race *racer, void (*attack)(void *))
+{
+	int ready[2], go[2];
+	pid_t pid;
+
+	must(pipe2(ready, O_CLOEXEC));
+	must(pipe2(go, O_CLOEXEC));
+	*race = (struct race){ go[1], ready[0], NULL };
+	*racer = (struct race){ ready[1], go[0], NULL };
+	pid = (pid_t)must(fork());
+	if (pid == 0) {
+		as_client(ORDINARY, attack, racer);
+		_exit(0);
+	}
+	return pid;
+}
+
+static void close_race(const struct race *race)
+{
+	close(race->ready);
+	close(race->go);
+}
+
+TEST_SINCE(5, 12, mounts_are_not_mapped, files_in_the_queue_stop_no_exit)
+{
+	struct race race, racer;
+	struct service service;
+	pid_t server, client;
+	siginfo_t info;
+	char byte;
+
+	enter_with_data();
+	service = service_start(NULL);
+	server = start_fuse(answer_all_but_write);
+	client = start_racer(&race, &racer, leave_files_in_queue);
+	must(read(race.go, &byte, 1));
+	must(kill(service.pid, SIGTERM));
+	signal_and_wait(&race);
+	must(waitid(P_PID, (id_t)service.pid, &info, WEXITED | WNOWAIT));
+	must(kill(server, SIGKILL));
+	must(waitpid(server, NULL, 0));
+	must(write(race.ready, "", 1));
+	await_child(client);
+	service_stop(&service);
+	close_race(&race);
+	close_race(&racer);
+}
+
 static void the_kernel_does_not_tell(void)
 {
 	untried("the kernel does not tell a service that a client exited");
