@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cure-mount.h"
 #include "cure-text.h"
 #include "layer.h"
 #include "lib/sys/syscall.h"
@@ -44,121 +45,6 @@ static bool change_file(const struct verdict *v, const char *program, char *text
 	char path[VERDICT_TEXT];
 
 	return write_path(v, path, sizeof(path)) && write_cure(text, size, "%s %s", program, path);
-}
-
-/* ---- mounts ---- */
-
-static bool has_target(const struct verdict *v)
-{
-	return v->place->mount && *v->place->mount->target;
-}
-
-static bool remount(const struct verdict *v, const char *options, char *text, size_t size)
-{
-	char target[VERDICT_TEXT], enter[64] = "";
-
-	if (!has_target(v) || !quote_word(v->place->mount->target, target, sizeof(target)))
-		return false;
-	if (v->subject->pid)
-		snprintf(enter, sizeof(enter), "nsenter --target %d --mount ", (int)v->subject->pid);
-	return write_cure(text, size, "%smount -o remount,%s %s", enter, options, target);
-}
-
-/* Adds an entry, unless an ID is missing or in use. */
-static bool add_free_pair(struct idm_map *map, unsigned int kind, uint32_t disk, uint32_t seen)
-{
-	struct idm_entry entry = { disk, seen, 1 };
-
-	return disk != IDM_EXPLAIN_NO_ID && idm_map_add(map, kind, &entry, 1, NULL) == 0;
-}
-
-static bool lacks_id(const struct verdict *v, unsigned int kind, uint32_t disk)
-{
-	uint32_t seen;
-
-	return disk == IDM_EXPLAIN_NO_ID ||
-	       (v->facts.mount_map && idm_map_to_seen(v->facts.mount_map, kind, disk, &seen) < 0);
-}
-
-static bool is_refusing_inode_unmapped(const struct verdict *v)
-{
-	const struct idm_explain_inode *inode = refusing_inode(v);
-
-	return lacks_id(v, IDM_UID, inode->uid) || lacks_id(v, IDM_GID, inode->gid);
-}
-
-/* The owner becomes what the process is. If another owner is that already, it keeps its number. */
-static bool add_owner_pair(const struct verdict *v, struct idm_map *map, unsigned int kind,
-			   uint32_t disk, uint32_t own)
-{
-	return !lacks_id(v, kind, disk) || add_free_pair(map, kind, disk, own) ||
-	       add_free_pair(map, kind, disk, disk);
-}
-
-/* A new file has the same ID on disk. */
-static bool add_creator_pairs(const struct verdict *v, struct idm_map *map)
-{
-	const struct idm_explain_options *facts = &v->facts;
-	unsigned int kinds = v->result.kinds;
-
-	return (!(kinds & IDM_UID) || add_free_pair(map, IDM_UID, facts->fsuid, facts->fsuid)) &&
-	       (!(kinds & IDM_GID) || add_free_pair(map, IDM_GID, facts->fsgid, facts->fsgid));
-}
-
-static bool add_entries(const struct verdict *v, struct idm_map *map)
-{
-	const struct idm_explain_inode *inode = refusing_inode(v);
-
-	if (v->result.rule == IDM_RULE_UNMAPPED_NEW_ID)
-		return add_creator_pairs(v, map);
-	return add_owner_pair(v, map, IDM_UID, inode->uid, v->facts.fsuid) &&
-	       add_owner_pair(v, map, IDM_GID, inode->gid, v->facts.fsgid);
-}
-
-/* Whether the rule does not refuse the access with this map. */
-static bool map_helps(const struct verdict *v, const struct idm_map *map)
-{
-	struct idm_explain_options facts = v->facts;
-	struct idm_explain_result result = IDM_EXPLAIN_RESULT_INIT;
-
-	facts.mount_map = map;
-	return idm_explain(&facts, &result, NULL) == 0 &&
-	       (result.rule != v->result.rule || result.on_directory != v->result.on_directory);
-}
-
-/* idmount mount adds nosuid and nodev to a map that shows an ID as another one. */
-static const char *get_kept_options(const struct verdict *v)
-{
-	static const char *const options[] = { "", "-o suid ", "-o dev ", "-o suid,dev " };
-	uint32_t attr = v->facts.attr;
-
-	return options[(attr & IDM_ATTR_NOSUID ? 0 : 1) | (attr & IDM_ATTR_NODEV ? 0 : 2)];
-}
-
-static bool write_remap(const struct verdict *v, const struct idm_map *map, char *text, size_t size)
-{
-	char entries[VERDICT_TEXT / 2], target[VERDICT_TEXT];
-	ssize_t n = idm_map_print(map, IDM_FORMAT_TEXT, IDM_BOTH, entries, sizeof(entries));
-
-	return n > 0 && (size_t)n < sizeof(entries) &&
-	       quote_word(v->place->mount->target, target, sizeof(target)) &&
-	       write_cure(text, size, "idmount mount --remap --replace %s-m %s %s %s",
-			  get_kept_options(v), entries, target, target);
-}
-
-/* The command maps a mount of the caller's namespace. Only a known ID on disk can be mapped. */
-static bool change_map(const struct verdict *v, char *text, size_t size)
-{
-	struct idm_map *map;
-	bool helps;
-
-	if (v->subject->pid || v->place->unseen & IDM_UNSEEN_MOUNT_MAP || !has_target(v) ||
-	    !v->facts.mount_map || v->facts.access == IDM_ACCESS_CHOWN ||
-	    idm_map_copy(v->facts.mount_map, &map) < 0)
-		return false;
-	helps = add_entries(v, map) && map_helps(v, map) && write_remap(v, map, text, size);
-	idm_map_free(map);
-	return helps;
 }
 
 /* ---- permissions ---- */
@@ -273,18 +159,6 @@ static bool takes_acl_entry(const struct verdict *v)
 	       -EOPNOTSUPP;
 }
 
-/* An overlay without an upper layer cannot become writable. */
-static bool remount_filesystem(const struct verdict *v, char *text, size_t size)
-{
-	struct layer_file file;
-
-	if (!is_on_overlay(v))
-		return remount(v, "rw", text, size);
-	find_layer_file(v, &file);
-	free_layer_file(&file);
-	return file.has_upper && remount(v, "rw", text, size);
-}
-
 /* A wider mask would permit to others what it hides. setfacl(1) keeps the mask with -n only. */
 static bool add_acl_entry(const struct verdict *v, unsigned int bits, const char *path, char *text,
 			  size_t size)
@@ -326,7 +200,7 @@ static bool change_permission(const struct verdict *v, char *text, size_t size)
 	if (is_hidden_id(refusing_inode(v)->uid) || may_lack_owner(v))
 		return false;
 	if (is_refusing_inode_unmapped(v))
-		return change_map(v, text, size);
+		return describe_larger_map(v, text, size);
 	if (is_unchangeable(v))
 		return false;
 	if (!write_path(v, path, sizeof(path)))
@@ -339,7 +213,7 @@ static bool change_permission(const struct verdict *v, char *text, size_t size)
 
 bool describe_suid_cure(const struct verdict *v, char *text, size_t size)
 {
-	return remount(v, "bind,suid", text, size);
+	return describe_remount(v, IDM_ATTR_NOSUID, text, size);
 }
 
 bool cure_requires_root(const struct verdict *v)
@@ -357,16 +231,16 @@ bool describe_cure(const struct verdict *v, char *text, size_t size)
 		return change_permission(v, text, size);
 	case IDM_RULE_UNMAPPED_OWNER:
 	case IDM_RULE_UNMAPPED_NEW_ID:
-		return change_map(v, text, size);
+		return describe_larger_map(v, text, size);
 	case IDM_RULE_FILESYSTEM_READONLY:
-		return remount_filesystem(v, text, size);
+		return describe_writable_filesystem(v, text, size);
 	case IDM_RULE_MOUNT_READONLY:
-		return remount(v, "bind,rw", text, size);
+		return describe_remount(v, IDM_ATTR_RDONLY, text, size);
 	case IDM_RULE_NODEV:
 		/* A filesystem of a user namespace has no devices, whatever its mount has. */
-		return !v->facts.fs_map && remount(v, "bind,dev", text, size);
+		return !v->facts.fs_map && describe_remount(v, IDM_ATTR_NODEV, text, size);
 	case IDM_RULE_NOEXEC:
-		return remount(v, "bind,exec", text, size);
+		return describe_remount(v, IDM_ATTR_NOEXEC, text, size);
 	case IDM_RULE_IMMUTABLE:
 		return change_file(v, "chattr -i", text, size);
 	case IDM_RULE_APPEND_ONLY:

@@ -176,6 +176,42 @@ cures()
 	[[ $(findmnt -no VFS-OPTIONS dst) != *no[sd]* ]]
 }
 
+# remap_for UID ACCESS PATH: runs the cure that root gets, since only root sees the owner on disk.
+remap_for()
+{
+	run -1 idmount explain --user "$1:$1" "$2" --json "$3"
+	PATH=/mnt:$PATH sh -c "$(member cure <<<"$output")"
+	run -0 explain_as "$1" "$2" "$3"
+	same 'the errno of the kernel' null "$(try_with "$2" "$3" as "$1")"
+}
+
+@test "a larger map: the owner keeps its number where that is enough" {
+	reachable
+	touch src/{closed,open}
+	chown 1001:1001 src/*
+	chmod 640 src/closed
+	chmod 666 src/open
+	# With 1001:0, a set-user-ID program of user 1001 would be root's.
+	noting idmount mount -o suid -m 0:100000:1000 src dst
+	cures 0 --read /mnt/dst/closed cat /mnt/dst/closed
+	same 'the owner' 1001:1001 "$(owner dst/closed)"
+	# A user whom the mode of others permits.
+	idmount umount dst
+	noting idmount mount -m 0:100000:1000 src dst
+	remap_for 1000 --write /mnt/dst/open
+	same 'the owner' 1001:1001 "$(owner dst/open)"
+	# As its owner only.
+	idmount umount dst
+	noting idmount mount -m 0:100000:1000 src dst
+	remap_for 1000 --read /mnt/dst/closed
+	same 'the owner' 1000:1000 "$(owner dst/closed)"
+	# The number is in use.
+	idmount umount dst
+	noting idmount mount -m 0:1001:1 src dst
+	cures 0 --read /mnt/dst/closed cat /mnt/dst/closed
+	same 'the owner' 0:0 "$(owner dst/closed)"
+}
+
 @test "the ACL is shown with the group and the mask" {
 	touch src/file
 	chmod 664 src/file
@@ -246,6 +282,37 @@ cures()
 	mount --bind src dst
 	mount -o remount,bind,ro dst
 	cures 1000 --write /mnt/dst/file dd if=/dev/null of=/mnt/dst/file conv=notrunc status=none
+}
+
+# flags PID: those of /mnt/dst in the mount namespace of the process.
+flags()
+{
+	awk '$5 == "/mnt/dst" { print $6 }' "/proc/$1/mountinfo"
+}
+
+@test "a read-only mount in another namespace: the other flags stay, and no program of that namespace runs" {
+	local member cure
+
+	touch src/file
+	chmod 666 src/file
+	mount --bind src dst
+	mount -o remount,bind,ro,nosuid,nodev,noexec,noatime dst
+	printf '#!/bin/sh\n: >/mnt/ran\n' >fake
+	chmod 755 fake
+	# In there, mount(8) does not find the flags.
+	background unshare --mount sh -c "mount -t tmpfs none /proc && mount --bind /mnt/fake '$(realpath "$(type -P mount)")' && exec sleep 1000"
+	member=${background[-1]}
+	until [[ $(cat "/proc/$member/comm") == sleep ]]; do
+		sleep 0.1
+	done
+	run -1 idmount explain --pid "$member" --write --json /mnt/dst/file
+	cure=$(member cure <<<"$output")
+	echo "$cure"
+	sh -c "$cure"
+	same 'the flags' rw,nosuid,nodev,noexec,noatime "$(flags "$member")"
+	same 'those of the caller' ro,nosuid,nodev,noexec,noatime "$(flags self)"
+	run -0 idmount explain --pid "$member" --write /mnt/dst/file
+	[[ ! -e ran ]]
 }
 
 @test "a program on a mount with noexec, and capabilities on one with nosuid" {
