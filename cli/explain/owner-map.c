@@ -40,26 +40,33 @@ static bool write_engine_map(const struct verdict *v, char *text, size_t size)
 			  facts->inode->gid, gid);
 }
 
-static uint32_t find_lowest_seen(const struct idm_map *map, unsigned int kind)
+/* Whether one row of the map of a container has both IDs, as the container counts. */
+static bool has_row_of_both(const struct idm_map *userns, unsigned int kind, uint32_t a, uint32_t b)
 {
 	const struct idm_entry *entries;
-	size_t n = idm_map_entries(map, kind, &entries);
-	uint32_t lowest = IDM_EXPLAIN_NO_ID;
+	size_t n = idm_map_entries(userns, kind, &entries);
 
 	for (size_t i = 0; i < n; i++)
-		if (entries[i].seen < lowest)
-			lowest = entries[i].seen;
-	return lowest;
+		if (a - entries[i].disk < entries[i].count && b - entries[i].disk < entries[i].count)
+			return true;
+	return false;
 }
 
-/* podman refuses a relative entry for such an ID on disk. Another form has the number of the host. */
+/*
+ * crun before 1.13 and podman before 5.0 look up the first number of a relative entry in the map of the
+ * container, later ones the second number. Without a row that has both, the numbers are the host's.
+ */
 static bool write_podman_map(const struct verdict *v, const char *map, char *text, size_t size)
 {
 	const struct idm_explain_options *facts = &v->facts;
 	const struct idm_explain_inode *inode = facts->inode;
+	uint32_t uid, gid;
 
-	if (inode->uid < find_lowest_seen(facts->userns_map, IDM_UID) &&
-	    inode->gid < find_lowest_seen(facts->userns_map, IDM_GID))
+	if (idm_map_to_disk(facts->userns_map, IDM_UID, facts->fsuid, &uid) < 0 ||
+	    idm_map_to_disk(facts->userns_map, IDM_GID, facts->fsgid, &gid) < 0)
+		return false;
+	if (has_row_of_both(facts->userns_map, IDM_UID, inode->uid, uid) &&
+	    has_row_of_both(facts->userns_map, IDM_GID, inode->gid, gid))
 		return write_cure(text, size, "%s", map);
 	return write_cure(text, size, "uids=%u-%u-1;gids=%u-%u-1", inode->uid, facts->fsuid, inode->gid,
 			  facts->fsgid);
@@ -69,7 +76,7 @@ static bool write_podman_map(const struct verdict *v, const char *map, char *tex
 static bool write_annotation(const struct verdict *v, const char *map, char *text, size_t size)
 {
 	return write_cure(text, size,
-			  "restart the container with --annotation 'io.idmount.map/%s=idmap=%s'",
+			  "run a new container with --annotation 'io.idmount.map/%s=idmap=%s'",
 			  find_destination(v), map);
 }
 
@@ -86,7 +93,7 @@ static bool write_volume(const struct verdict *v, const char *map, char *text, s
 		return false;
 	find_podman_source(v->subject, path, source, sizeof(source));
 	return !strpbrk(source, ":'") &&
-	       write_cure(text, size, "restart the container with %s--volume '%s:%s:idmap=%s'",
+	       write_cure(text, size, "run a new container with %s--volume '%s:%s:idmap=%s'",
 			  has_podman_runc(v->subject) ? "--runtime crun " : "", source, path, own);
 }
 
@@ -98,6 +105,37 @@ static bool write_engine_option(const struct verdict *v, char *text, size_t size
 		return false;
 	return (is_in_podman(v->subject) && write_volume(v, map, text, size)) ||
 	       write_annotation(v, map, text, size);
+}
+
+/* Whether the process may do it as the owner. */
+static bool owner_map_allows(const struct verdict *v)
+{
+	const struct idm_explain_inode *inode = v->facts.inode;
+	const struct idm_entry uid = { inode->uid, v->facts.fsuid, 1 };
+	const struct idm_entry gid = { inode->gid, v->facts.fsgid, 1 };
+	struct idm_explain_options facts = v->facts;
+	struct idm_explain_result result = IDM_EXPLAIN_RESULT_INIT;
+	struct idm_map *map;
+	bool allows;
+
+	if (idm_map_new(&map) < 0)
+		return false;
+	facts.mount_map = map;
+	allows = idm_map_add(map, IDM_UID, &uid, 1, NULL) == 0 &&
+		 idm_map_add(map, IDM_GID, &gid, 1, NULL) == 0 &&
+		 idm_explain(&facts, &result, NULL) == 0 && !result.rule;
+	idm_map_free(map);
+	return allows;
+}
+
+bool is_cured_by_owner_map(const struct verdict *v)
+{
+	if (!v->result.errnum)
+		return false;
+	if (!v->place->is_last)
+		return lacks_inside_owner(v);
+	return v->subject->pid && v->result.rule == IDM_RULE_UNMAPPED_NEW_ID && !lacks_inside_owner(v) &&
+	       owner_map_allows(v);
 }
 
 bool describe_owner_map(const struct verdict *v, char *text, size_t size)

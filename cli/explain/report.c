@@ -59,6 +59,9 @@ static void add_verdict(struct json *json, const struct verdict *v)
 
 void report_verdict(struct report *report, const struct verdict *v)
 {
+	if (report->as_json && is_cured_by_owner_map(v) &&
+	    !describe_owner_map(v, report->to_own, sizeof(report->to_own)))
+		*report->to_own = '\0';
 	if (report->as_json)
 		add_verdict(&report->json, v);
 	else if (print_verdict(v))

@@ -136,17 +136,10 @@ static void print_layer(const struct verdict *v)
 	free_layer_file(&file);
 }
 
-/* stat(2) shows such an owner as the overflow ID, user nobody as a rule. */
-static void print_unknown_owner(const struct verdict *v)
+static void print_owner_map(const struct verdict *v)
 {
 	char text[2 * VERDICT_TEXT];
 
-	if (v->result.uid == IDM_EXPLAIN_NO_ID)
-		print_row(MARK_MORE, "         inside: owner unmapped, since %s it", lost_owner_text(v));
-	else
-		print_row(MARK_MORE,
-			  "         inside: owner unmapped, since the user namespace has no number "
-			  "for it");
 	if (!describe_owner_map(v, text, sizeof(text)))
 		return;
 	print_row(MARK_MORE, "         to own it: %s", text);
@@ -155,6 +148,17 @@ static void print_unknown_owner(const struct verdict *v)
 			MARK_MORE,
 			"         idmount obeys it as the runtime or as a hook of the engine; for runc "
 			"and crun, add to annotations in config.json");
+}
+
+/* stat(2) shows such an owner as the overflow ID, user nobody as a rule. */
+static void print_unknown_owner(const struct verdict *v)
+{
+	if (v->result.uid == IDM_EXPLAIN_NO_ID)
+		print_row(MARK_MORE, "         inside: owner unmapped, since %s it", lost_owner_text(v));
+	else
+		print_row(MARK_MORE,
+			  "         inside: owner unmapped, since the user namespace has no number "
+			  "for it");
 }
 
 /* stat(2) shows the overflow ID then. */
@@ -187,9 +191,10 @@ static void print_seen(const struct verdict *v)
 		print_lost_id(v, IDM_GID, facts->inode->gid);
 	if (!facts->userns_map)
 		return;
-	if (lacks_inside_owner(v))
+	if (lacks_inside_owner(v)) {
 		print_unknown_owner(v);
-	else if (idm_map_to_disk(facts->userns_map, IDM_UID, v->result.uid, &inside) == 0)
+		print_owner_map(v);
+	} else if (idm_map_to_disk(facts->userns_map, IDM_UID, v->result.uid, &inside) == 0)
 		print_row(MARK_MORE, "         inside: owner %u", inside);
 }
 
@@ -224,6 +229,11 @@ bool print_verdict(const struct verdict *v)
 	describe_refusal(v, text, sizeof(text));
 	print_row(v->is_unknown ? MARK_UNKNOWN : MARK_REFUSED, "%-8s %s, %s: %s", word,
 		  v->is_unknown ? "not known" : "refused", idm_errno_name(v->result.errnum), text);
+	if (is_cured_by_owner_map(v)) {
+		if (lacks_inside_owner(v))
+			print_unknown_owner(v);
+		print_owner_map(v);
+	}
 	if (!describe_cure(v, text, sizeof(text)))
 		return false;
 	print_row(MARK_NONE, "cure     %s", text);

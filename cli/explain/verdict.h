@@ -18,8 +18,8 @@ struct verdict {
 	const char *reason;		  /* of a refusal without a rule; NULL: a rule refuses */
 	bool is_unknown;		  /* a fact that is not visible may allow what is refused */
 	const char *doubt;		  /* is_unknown: which one, after "unless" */
-	int ownerless_errnum; /* refused too, if the owner that is shown stands for none; or 0 */
-	bool has_certain_owner;	  /* the layer of an overlay has told it */
+	int ownerless_errnum;	/* refused too, if the owner that is shown stands for none; or 0 */
+	bool has_certain_owner; /* the layer of an overlay has told it */
 	const struct subject *subject;
 	unsigned int accesses; /* 1 << IDM_ACCESS_*: a cure for a permission cures these refusals, too */
 	char layer_reason[VERDICT_TEXT]; /* `reason`, if a layer of an overlay refuses */
@@ -81,6 +81,12 @@ bool lacks_inside_owner(const struct verdict *v);
  * the container is an ordinary user's.
  */
 bool describe_owner_map(const struct verdict *v, char *text, size_t size);
+
+/*
+ * Whether that removes the refusal, and the line about the file does not have it: of a directory on the
+ * way, or of a new file in a container whose mount has no ID on disk for the process.
+ */
+bool is_cured_by_owner_map(const struct verdict *v);
 
 /* The length of the path of the directory that the last name is in. 0: the working directory. */
 size_t parent_length(const char *path);

@@ -30,7 +30,7 @@ teardown()
 	[[ $output == *'inside: owner unmapped, since the user namespace has no number for it'* ]]
 	[[ $output == *'read     refused, EACCES: the mode of others lacks r'* ]]
 	[[ $output == *'idmount obeys it as the runtime or as a hook of the engine'* ]]
-	annotation=$(sed -n "s/^ *to own it: restart the container with --annotation '\(.*\)'$/\1/p" <<<"$output")
+	annotation=$(sed -n "s/^ *to own it: run a new container with --annotation '\(.*\)'$/\1/p" <<<"$output")
 	same 'the annotation' 'io.idmount.map/vol=idmap=uids=@1000-0-1;gids=@1000-0-1' "$annotation"
 	# The other cure, at once.
 	sh -c "$(sed -n 's/^  cure *//p' <<<"$output")"

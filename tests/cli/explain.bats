@@ -542,7 +542,7 @@ cures_inside()
 	[[ $output == *'inside: owner unmapped, since the user namespace has no number for it'* ]]
 	[[ $output == *'refused, EACCES: the mode of others lacks r'* ]]
 	run -1 idmount explain --pid "$pid" --user 0:0 --write /mnt/src/file
-	[[ $output == *"to own it: restart the container with --annotation 'io.idmount.map/"*"=idmap=uids=@1000-0-1;gids=@1000-0-1'"* ]]
+	[[ $output == *"to own it: run a new container with --annotation 'io.idmount.map/"*"=idmap=uids=@1000-0-1;gids=@1000-0-1'"* ]]
 	run -1 idmount explain --userns "$pid" --user 0:0 --write /mnt/src/file
 	[[ $output == *'to own it: as root: idmount mount -m u:1000:'*' /mnt/src/file /mnt/src/file'* ]]
 	cure=$(sed -n 's/^ *to own it: as root: //p' <<<"$output")
@@ -553,6 +553,41 @@ cures_inside()
 	[[ $cure == "setfacl -m u:"*":r /proc/$pid/root/mnt/src/file" ]]
 	sh -c "$cure"
 	run -0 idmount explain --pid "$pid" --read /mnt/src/file
+}
+
+@test "a directory on the way that the container does not own: how to own it" {
+	local option
+
+	mkdir src/directory
+	touch src/directory/file
+	chown -R 1000:1000 src/directory
+	chmod 700 src/directory
+	start_container
+	run -1 idmount explain --pid "$pid" --user 0:0 --read /mnt/src/directory/file
+	[[ $output == *'search   refused, EACCES: '*'inside: owner unmapped, since the user namespace has no number for it'*'to own it: run a new container with'*'cure     setfacl'* ]]
+	option=$(sed -n 's/^ *to own it: //p' <<<"$output")
+	same 'the line in JSON' "$option" "$(idmount explain --pid "$pid" --user 0:0 --read --json /mnt/src/directory/file | jq -r '.[0].toOwn')"
+	same 'as of the directory itself' "$option" "$(idmount explain --pid "$pid" --user 0:0 --read --json /mnt/src/directory | jq -r '.[0].toOwn')"
+	[[ $option == *"=idmap=uids=@1000-0-1;gids=@1000-0-1'" ]]
+}
+
+@test "EOVERFLOW in a container: a volume with a map that the user is in" {
+	local map
+
+	chown 1000:1000 src
+	noting idmount mount -m 1000:100000:1 src dst
+	start_container
+	chmod 777 src
+	run ! inside_as 33 touch /mnt/dst/new
+	run -1 idmount explain --pid "$pid" --user 33:33 --create /mnt/dst
+	[[ $output == *'create   refused, EOVERFLOW: the mount maps no ID on disk to user 100033 and group 100033'* ]]
+	map=$(sed -n "s/^ *to own it: .*=idmap=\(.*\)'$/\1/p" <<<"$output")
+	same 'the map' 'uids=@1000-33-1;gids=@1000-33-1' "$map"
+	same 'in JSON' "$map" "$(idmount explain --pid "$pid" --user 33:33 --create --json /mnt/dst | jq -r '.[0].toOwn' | sed "s/.*=idmap=//; s/'$//")"
+	# As its owner, the user could not create a file either.
+	chmod 555 src
+	run -1 idmount explain --pid "$pid" --user 33:33 --create /mnt/dst
+	[[ $output != *'to own it'* ]]
 }
 
 @test "a user namespace with the map of the initial one is another one" {

@@ -259,6 +259,7 @@ start_explained()
 {
 	podman_options=(--runtime "$1")
 	box --detach --name explained "${userns[@]}" -v /mnt/vol:/vol -- sleep 1000
+	[[ ! -d bin ]] || return 0
 	mkdir bin
 	printf '#!/bin/sh\nexec %s --tmpdir /mnt/engine/tmp "$@"\n' "$(type -P podman)" >bin/podman
 	chmod 755 bin/podman
@@ -270,9 +271,9 @@ to_own()
 {
 	local line
 
-	line=$(idmount explain "$@" --write /vol/ours | sed -n 's/^ *to own it: restart the container with //p')
+	line=$(idmount explain "$@" --write /vol/ours | sed -n 's/^ *to own it: run a new container with //p')
 	echo "to own it: $line" >&2
-	same 'the line in JSON' "restart the container with $line" "$(idmount explain "$@" --write --json /vol/ours | jq -r '.[0].toOwn')"
+	same 'the line in JSON' "run a new container with $line" "$(idmount explain "$@" --write --json /vol/ours | jq -r '.[0].toOwn')"
 	eval "option=($line)"
 }
 
@@ -287,6 +288,26 @@ to_own()
 	# Without idmount.
 	inside $'0:0 /vol/ours\n0:0 /vol/new' box "${userns[@]}" "${option[@]}" -- sh -c 'touch /vol/new; stat -c "%u:%g %n" /vol/ours /vol/new'
 	same 'on disk' 1000:1000 "$(owner vol/new)"
+	remove_explained
+}
+
+# The container does not have the ID on disk. crun before 1.13 refuses "@" for it.
+@test "idmount explain: podman's option for an ID on disk beyond those of the container, as printed" {
+	local userns=(--uidmap 0:100000:500 --gidmap 0:100000:500) option
+
+	cgroups=(--cgroups=disabled)
+	start_explained crun
+	to_own --container explained
+	same 'the option' "--volume /mnt/vol:/vol:idmap=uids=1000-100000-1;gids=1000-100000-1" "${option[*]}"
+	inside $'0:0 /vol/ours\n0:0 /vol/new' box "${userns[@]}" "${option[@]}" -- sh -c 'touch /vol/new; stat -c "%u:%g %n" /vol/ours /vol/new'
+	same 'on disk' 1000:1000 "$(owner vol/new)"
+	# Below the container's IDs on the host, and not inside either.
+	chown -R 70000:70000 vol
+	userns=(--uidmap 0:100000:65536 --gidmap 0:100000:65536)
+	remove_explained
+	start_explained crun
+	to_own --container explained
+	inside $'0:0 /vol/ours\n0:0 /vol/new' box "${userns[@]}" "${option[@]}" -- sh -c 'stat -c "%u:%g %n" /vol/ours /vol/new'
 	remove_explained
 }
 
