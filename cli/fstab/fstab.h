@@ -33,10 +33,10 @@ void free_fstab_lines(struct fstab *fstab);
 
 /*
  * Read the text of the file, and report what is no line or section of one. They return false without
- * memory.
+ * memory. The second one changes the text.
  */
 bool parse_fstab(struct fstab *fstab, const char *text);
-bool parse_mount_unit(struct fstab *fstab, const char *text);
+bool parse_mount_unit(struct fstab *fstab, char *text);
 
 /* Looks for an option, with a value or without one, as mount(8) cuts the list. */
 bool has_fstab_option(const char *list, const char *name);

@@ -7,6 +7,7 @@
 #include "cli/common/report.h"
 #include "cli/common/suggest.h"
 #include "fstab.h"
+#include "unit-lines.h"
 
 /* What is read of a unit. */
 struct unit {
@@ -16,12 +17,12 @@ struct unit {
 	size_t options_number;		       /* 0: the unit has no Options= */
 };
 
-/* Replaces a text by a value up to a line end, without blanks around it. */
+/* Replaces a text by a value, without blanks around it. */
 static bool set_text(char **text, const char *value, size_t n)
 {
-	while (n && strchr(" \t\r", *value))
+	while (n && strchr(" \t", *value))
 		value++, n--;
-	while (n && strchr(" \t\r", value[n - 1]))
+	while (n && strchr(" \t", value[n - 1]))
 		n--;
 	free(*text);
 	*text = strndup(value, n); /* analyzer: a member of a unit, which free_fstab_line() frees */
@@ -74,7 +75,7 @@ static void begin_section(struct unit *unit, const char *text, size_t number)
 {
 	char name[64];
 
-	snprintf(name, sizeof(name), "%.*s", (int)strcspn(text + 1, "]\r\n"), text + 1);
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(text + 1, "]"), text + 1);
 	unit->in_mount = strcmp(name, "Mount") == 0;
 	if (unit->in_mount && !unit->has_mount)
 		unit->line.number = number;
@@ -84,23 +85,22 @@ static void begin_section(struct unit *unit, const char *text, size_t number)
 		report_section(unit, name, number);
 }
 
-static bool read_unit_lines(struct unit *unit, const char *text)
+static bool read_unit_lines(struct unit *unit, char *text)
 {
-	for (size_t number = 1; *text; number++) {
-		size_t n = strcspn(text, "\n");
+	struct unit_lines at = { .rest = text };
 
-		if (*text == '[')
-			begin_section(unit, text, number);
-		else if (unit->in_mount && !set_unit_key(unit, text, n, number))
+	while (next_unit_line(&at))
+		if (*at.line == '[')
+			begin_section(unit, at.line, at.number);
+		else if (unit->in_mount && !set_unit_key(unit, at.line, strlen(at.line), at.number))
 			return false;
-		text += n + (text[n] == '\n');
-	}
 	return true;
 }
 
 /* To systemd, an empty unit is masked, which is no fault. */
-bool parse_mount_unit(struct fstab *fstab, const char *text)
+bool parse_mount_unit(struct fstab *fstab, char *text)
 {
+	const bool empty = !*text;
 	struct unit unit = { fstab, { 1, strdup(""), strdup(""), strdup(""), strdup(""), strdup("") },
 			     false, false,
 			     false, 0 };
@@ -116,7 +116,7 @@ bool parse_mount_unit(struct fstab *fstab, const char *text)
 	if (unit.has_mount)
 		return append_fstab_line(fstab, *line);
 	free_fstab_line(line);
-	if (*text && !unit.has_unknown) { /* else the section has another name */
+	if (!empty && !unit.has_unknown) { /* else the section has another name */
 		report_at(fstab, 1);
 		report_failure("the section [Mount] is missing");
 		fstab->faulty = true;

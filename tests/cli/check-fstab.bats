@@ -348,6 +348,49 @@ $some_can" <<-'END'
 	faults '' x.mount <<<$'[Mount]\nWhat=/dev/sdb1\nType=ext4'
 }
 
+@test "lines of a unit that are joined" {
+	faults '' mnt-dst.mount <<-'END'
+		  [Mount]
+		What=\
+		  /mnt/src
+		  Options=map=0:1,\
+		# A comment is left out, and its end joins nothing: \
+
+		Where=/mnt/dst
+		Type=idmap
+	END
+	# The blank that replaces the backslash is a part of the option, with which mount(8) fails.
+	faults '5:     foo: unknown option; see mount.idmap(8)' mnt-dst.mount <<-'END'
+		[Mount]
+		What=/mnt/src
+		Where=/mnt/dst
+		Type=idmap
+		Options = map=0:1,\
+		; another one
+		   foo
+	END
+	faults '4: map: mount(8) makes a plain bind mount, in which nothing is mapped; write the type idmap, without bind' mnt-dst.mount <<-'END'
+		[Mount]
+		What=/mnt/src
+		#Options=ro \
+		Options=\
+		bind,map=\
+		0:1
+	END
+	# Two backslashes join nothing. An empty line ends a line, and so does the end of the file.
+	faults '3: \\: unknown option; see mount.idmap(8)' mnt-dst.mount < <(
+		printf '%s\n' '[Mount]' 'Type=idmap' 'Options=map=0:1,\\' 'What=/mnt/src\' '' 'Where=/mnt/dst\'
+	)
+	# systemd agrees: the name of a unit is that of its path.
+	mkdir 'd   t'
+	printf '%s\n' '[Mount]' 'What=/mnt/src' 'Type=idmap' 'Options=map=0:1' 'Where=/mnt/d\' '# c \' '  t' >'mnt-d\x20\x20\x20t.mount'
+	checks 0 '' 'mnt-d\x20\x20\x20t.mount'
+	run -0 systemd-analyze verify ./'mnt-d\x20\x20\x20t.mount'
+	cp 'mnt-d\x20\x20\x20t.mount' mnt-d.mount
+	checks 1 'mnt-d.mount:4: mnt-d.mount: expected the name mnt-d\x20\x20\x20t.mount for Where=/mnt/d   t' mnt-d.mount
+	run ! systemd-analyze verify ./mnt-d.mount
+}
+
 @test "several files, standard input, and none" {
 	echo '/mnt/src /mnt/dst idmap map=1:2,foo 0 0' >one
 	echo '/mnt/src /mnt/dst idmap map=1:2 0 0' >$'two\e'
