@@ -34,6 +34,7 @@ static const char usage[] =
 struct helper {
 	struct fstab_options options;
 	const char *namespace;
+	char *device; /* of a source that is a tag; NULL: none is there */
 	bool fake, verbose;
 };
 
@@ -265,11 +266,25 @@ static int compare_mounted(const struct mount_request *request)
 	return r;
 }
 
+/* The table of mounts has the path of a device. mount(8) passes that, too, and other callers pass the tag. */
+static int resolve_tag(struct helper *h)
+{
+	if (!is_device_tag(h->options.mount.source))
+		return DONE;
+	if (find_tagged_device(h->options.mount.source, &h->device) != DONE)
+		return MOUNT_FAILED;
+	if (h->device)
+		h->options.mount.source = h->device;
+	return DONE;
+}
+
 /* "nofail": a missing source is no failure. */
 static bool may_be_missing(const struct helper *h)
 {
-	return h->options.nofail && !is_device_tag(h->options.mount.source) &&
-	       access(h->options.mount.source, F_OK) < 0 && errno == ENOENT;
+	const char *source = h->options.mount.source;
+
+	return h->options.nofail &&
+	       (is_device_tag(source) || (access(source, F_OK) < 0 && errno == ENOENT));
 }
 
 static int report_if_verbose(const struct helper *h, const char *path, const char *what)
@@ -290,6 +305,9 @@ static int mount_idmap(struct helper *h)
 		if (status != DONE)
 			return status;
 	}
+	status = resolve_tag(h);
+	if (status != DONE)
+		return status;
 	if (may_be_missing(h))
 		return report_if_verbose(h, h->options.mount.source,
 					 "does not exist, which is no failure (nofail)");
@@ -334,5 +352,6 @@ int main(int argc, char **argv)
 	else
 		status = status == FAILED ? MOUNT_FAILED : MOUNT_USAGE;
 	map_request_free(&h.options.maps);
+	free(h.device);
 	return status;
 }

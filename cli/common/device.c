@@ -78,21 +78,31 @@ static const char *find_program(const char *path)
 	return access(path, X_OK) == 0 ? path : strrchr(path, '/') + 1;
 }
 
+int find_tagged_device(const char *tag, char **device)
+{
+	const char *const argv[] = { find_program("/sbin/findfs"), tag, NULL };
+	struct answer answer;
+
+	*device = NULL;
+	if (!ask_program(argv, &answer))
+		return FAILED;
+	if (answer.status == 0 && answer.line && *answer.line == '/')
+		*device = answer.line;
+	else
+		free(answer.line);
+	return DONE;
+}
+
 /* Returns the path of a device, which the caller frees, or NULL after a report. */
 static char *find_device(const char *source)
 {
-	const char *const argv[] = { find_program("/sbin/findfs"), source, NULL };
-	struct answer answer;
+	char *device;
 
 	if (!is_device_tag(source))
 		return strdup(source);
-	if (!ask_program(argv, &answer))
-		return NULL;
-	if (answer.status == 0 && answer.line && *answer.line == '/')
-		return answer.line;
-	report_failure("%s: find device: findfs(8) knows no such device", source);
-	free(answer.line);
-	return NULL;
+	if (find_tagged_device(source, &device) == DONE && !device)
+		report_failure("%s: find device: findfs(8) knows no such device", source);
+	return device;
 }
 
 /*

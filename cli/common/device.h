@@ -14,6 +14,12 @@ bool is_device_tag(const char *source);
 /* Returns whether the source is such a tag, or a block device. */
 bool is_device_source(const char *source);
 
+/*
+ * Finds the device of a tag. *device is its path, which the caller frees, or NULL if no device has it. Returns
+ * DONE, or FAILED after a report.
+ */
+int find_tagged_device(const char *tag, char **device);
+
 struct mount_request;
 
 struct mount_options;

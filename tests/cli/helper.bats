@@ -177,6 +177,12 @@ idmap()
 	quietly idmap map=0:1000,allow-suid,allow-dev
 }
 
+# kernel_has FEATURE: by its name in "idmount check".
+kernel_has()
+{
+	"$IDMOUNT" check --json | jq -e --arg name "$1" '.features[] | select(.name == $name).available' >/dev/null
+}
+
 # ---- fstab ----
 
 @test "mount -a, and again: the second run changes nothing" {
@@ -307,7 +313,7 @@ before_615()
 }
 
 @test "a kernel that tells maps needs no record" {
-	"$IDMOUNT" check --json | jq -e '.features[] | select(.name == "statmount-idmap").available' || skip 'this kernel does not'
+	kernel_has statmount-idmap || skip 'this kernel does not'
 	noting mount -t idmap -o map=1000:2000 src dst
 	[[ ! -e /run/mount.idmap ]]
 }
@@ -333,14 +339,17 @@ before_615()
 }
 
 @test "-v: prints what was done" {
+	local recorded=
+
 	run -0 --separate-stderr mount -v -t idmap -o map=1000:2000,nosuid,nodev src dst
 	same 'standard output' 'mount.idmap: /mnt/src mounted on /mnt/dst' "$output"
+	kernel_has statmount-idmap || recorded=$'\n'"mount.idmap: recorded the map in $(echo /run/mount.idmap/*)"
 	same 'steps' "mount.idmap: idmount $(idmount --version | cut -d' ' -f2), Linux $(uname -r), user 0
 mount.idmap: map: 1000:2000:1
 mount.idmap: source /mnt/src: / of work (tmpfs), at /mnt, rw,relatime,private
 mount.idmap: made a user namespace with this map
 mount.idmap: copied /mnt/src, and mapped the copy
-mount.idmap: attached the copy at /mnt/dst" "$stderr"
+mount.idmap: attached the copy at /mnt/dst$recorded" "$stderr"
 	mounted 2000:2000
 }
 
@@ -360,10 +369,10 @@ mount.idmap: attached the copy at /mnt/dst" "$stderr"
 }
 
 @test "a block device as source" {
-	local device
+	local device tag
 
 	truncate -s 16M image
-	mkfs.ext4 -q image
+	mkfs.ext4 -q -L 'a b' image
 	device=$(losetup --find --show image) || skip 'there is no loop device'
 	[[ -b $device ]] || skip 'the loop device is not in /dev'
 	noting mount -t idmap -o map=0:1000 "$device" dst
@@ -372,13 +381,29 @@ mount.idmap: attached the copy at /mnt/dst" "$stderr"
 	# mount -a may run repeatedly.
 	noting "$MOUNT_IDMAP" "$device" dst -o map=0:1000
 	same 'mounts' 1 "$(mounts_at /mnt/dst)"
+	tag=UUID=$(blkid -s UUID -o value "$device")
+	noting "$MOUNT_IDMAP" "$tag" dst -o map=0:1000
+	noting "$MOUNT_IDMAP" "LABEL=a b" dst -o map=0:1000
+	same 'mounts' 1 "$(mounts_at /mnt/dst)"
 	undo
+	# Without mount(8) there is the tag alone.
+	noting before_615 "$MOUNT_IDMAP" "$tag" dst -o map=0:1000
+	noting before_615 "$MOUNT_IDMAP" "$tag" dst -o map=0:1000
+	noting before_615 "$MOUNT_IDMAP" "$device" dst -o map=0:1000
+	same 'mounts' 1 "$(mounts_at /mnt/dst)"
+	undo
+	refused 32 'mount.idmap: LABEL=none: find device: findfs(8) knows no such device' \
+		"$MOUNT_IDMAP" LABEL=none dst -o map=0:1000
+	run -0 --separate-stderr "$MOUNT_IDMAP" LABEL=none dst -v -o map=0:1000,nofail
+	same 'nofail' 'mount.idmap: LABEL=none: does not exist, which is no failure (nofail)' "$output"
+	refused 1 "mount.idmap: owner:0: owner stands for the owner of a file or directory, and $device is a block device" \
+		"$MOUNT_IDMAP" "$tag" dst -o map=owner:0
 	# mount(8) makes a path of it.
-	noting mount -t idmap -o map=0:2000,fstype=ext4,noexec "UUID=$(blkid -s UUID -o value "$device")" dst
+	noting mount -t idmap -o map=0:2000,fstype=ext4,noexec "$tag" dst
 	same 'owner' 2000:2000 "$(owner dst)"
 	same 'options' rw,nosuid,nodev,noexec,relatime,idmapped "$(options_at /mnt/dst)"
 	undo
-	echo "UUID=$(blkid -s UUID -o value "$device") /mnt/dst idmap map=0:1000 0 0" >fstab
+	echo "$tag /mnt/dst idmap map=0:1000 0 0" >fstab
 	prints '1 line checked' "$IDMOUNT" check --fstab fstab
 	run -0 mount -a -T fstab
 	same 'owner' 1000:1000 "$(owner dst)"
@@ -579,11 +604,23 @@ hint: choose a directory without mounts below it: idmountd maps one mount' \
 }
 
 @test "a mapped source is refused, or gets the requested map" {
+	local refusal='mount.idmap: /mnt/dst: map tree: the source is on a mount that is ID-mapped already' option
+
 	mkdir second
 	idmap map=1000:2000
-	fails 32 'mount.idmap: /mnt/dst: map tree: the source is on a mount that is ID-mapped already
-hint: -o remap replaces its map, -o on-top adds to it' \
-		mount -t idmap -o map=2000:4000 dst second
+	if ! kernel_has open-tree-attr; then
+		fails 32 "$refusal
+hint: replacing a map is not supported by this kernel (needs Linux 6.15)" mount -t idmap -o map=2000:4000 dst second
+		for option in remap on-top; do
+			run -32 --separate-stderr mount -t idmap -o map=2000:4000,$option dst second
+			[[ $stderr == 'mount.idmap: /mnt/dst: '*'not supported by this kernel (needs Linux 6.15)' ]]
+		done
+		same 'mounts' 0 "$(mounts_at /mnt/second)"
+		umount dst
+		return
+	fi
+	fails 32 "$refusal
+hint: -o remap replaces its map, -o on-top adds to it" mount -t idmap -o map=2000:4000 dst second
 	noting mount -t idmap -o map=1000:3000,remap dst second
 	same 'owner' 3000:3000 "$(owner second/file)"
 	umount second
