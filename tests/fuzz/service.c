@@ -163,7 +163,18 @@ static struct idm_map *take_map(struct input *in)
 	return map;
 }
 
-/* A range is an ID of the parent at both ends, at least. */
+static uint64_t count_side(const struct idm_map *map, unsigned int kind)
+{
+	const struct idm_entry *entries;
+	size_t n = idm_map_entries(map, kind, &entries);
+	uint64_t ids = 0;
+
+	while (n > 0)
+		ids += entries[--n].count;
+	return ids;
+}
+
+/* A range is an ID of the parent at both ends, at least. A parent of few IDs has each in the map. */
 static void check_side(const struct idm_map *map, const struct idm_map *parent, unsigned int kind)
 {
 	const struct idm_entry *entries;
@@ -171,6 +182,7 @@ static void check_side(const struct idm_map *map, const struct idm_map *parent, 
 	uint32_t inside;
 
 	CHECK(n > 0);
+	CHECK(count_side(parent, kind) >= 16384 || count_side(map, kind) >= count_side(parent, kind));
 	for (size_t i = 0; i < n; i++) {
 		uint32_t last = entries[i].disk + (entries[i].count - 1);
 

@@ -7,12 +7,11 @@
 #include "tests/lib/maps.h"
 
 /* IDs of the caller's user namespace: those of an ordinary user with ranges. */
-#define RANGES                                                        \
+#define RANGES                                                                       \
 	"u:0:1500:1,u:1:200000:1000,u:1001:400000:20000,g:0:1500:1,g:1:300000:1000," \
 	"g:1001:400000:20000"
 
-#define ENOUGH \
-	(1ULL << CAP_SETUID | 1ULL << CAP_SETGID | 1ULL << CAP_SETFCAP | 1ULL << CAP_SYS_ADMIN)
+#define ENOUGH (1ULL << CAP_SETUID | 1ULL << CAP_SETGID | 1ULL << CAP_SETFCAP | 1ULL << CAP_SYS_ADMIN)
 
 static struct idm_service_reply reply;
 
@@ -94,10 +93,12 @@ TEST(map_to_some_of_few_ids_is_refused)
 	assert_int_equal(judge_below("u:10:0:3,g:10:0:3", "u:0:10:3,g:0:10:3"), 0);
 	assert_int_equal(judge_below("u:10:2,u:11:0:2,g:10:0:3", "u:0:10:3,g:0:10:3"), 0);
 	assert_int_equal(judge_below("u:10:0:2,g:10:0:3", "u:0:10:3,g:0:10:3"), -EPERM);
-	assert_contains(reply.reason, "each of the 3 uids of the caller's user namespace, got 2 of them");
+	assert_contains(reply.reason,
+			"each of the 3 uids of the caller's user namespace, got 2 of them");
 	assert_contains(reply.hint, "16384");
 	assert_int_equal(judge_below("u:10:0:3,g:12:0", "u:0:10:3,g:0:10:3"), -EPERM);
-	assert_contains(reply.reason, "each of the 3 gids of the caller's user namespace, got 1 of them");
+	assert_contains(reply.reason,
+			"each of the 3 gids of the caller's user namespace, got 1 of them");
 	assert_int_equal(judge_below("u:10:0,g:10:0", "u:0:10:16384,g:0:10:16384"), 0);
 	assert_int_equal(judge_below("u:10:0,g:10:0", "u:0:10:16383,g:0:10:16384"), -EPERM);
 	assert_int_equal(judge_below("u:10:0,g:10:0", "u:0:10:16384,g:0:10:16383"), -EPERM);
