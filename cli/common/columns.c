@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "columns.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,18 +167,44 @@ static void print_cut_cell(const char *text, size_t most)
 		printf("%.*s%s", (int)bytes_of(text, most - width(mark)), text, mark);
 }
 
-/* Breaks at blanks. Continued lines begin below the first one. */
-static void print_folded_cell(const char *text, size_t most, size_t indent)
+/* How a text is broken into lines: the widths, and what begins each line but the first. */
+struct fold {
+	size_t first, further;
+	const char *prefix;
+	size_t indent;
+};
+
+/* Breaks at blanks. */
+static void print_folded_text(const char *text, const struct fold *fold)
 {
-	while (width(text) > most) {
+	for (size_t most = fold->first; width(text) > most; most = fold->further) {
 		size_t end = bytes_of(text, most), cut = end;
 
 		while (cut && text[cut] != ' ')
 			cut--;
-		printf("%.*s\n%*s", (int)(cut ? cut : end), text, (int)indent, "");
+		printf("%.*s\n%s%*s", (int)(cut ? cut : end), text, fold->prefix, (int)fold->indent, "");
 		text += cut ? cut + 1 : end;
 	}
 	fputs(text, stdout);
+}
+
+void print_folded_line(const char *text, size_t used, const char *prefix, size_t indent)
+{
+	size_t most = get_terminal_width(), further = used + indent;
+	struct fold fold = { SIZE_MAX, SIZE_MAX, prefix, indent };
+
+	if (most >= further + LEAST_FOLD) {
+		fold.first = most - used;
+		fold.further = most - further;
+	}
+	print_folded_text(text, &fold);
+	putchar('\n');
+}
+
+/* Continued lines begin below the first one. */
+static void print_folded_cell(const char *text, size_t most, size_t indent)
+{
+	print_folded_text(text, &(struct fold){ most, most, "", indent });
 }
 
 static void print_table_row(const struct table *table, char **cells, const struct layout *l,

@@ -31,6 +31,12 @@ void table_cell(struct table *table, const char *text);
  */
 bool table_print(struct table *table);
 
+/*
+ * Prints a line. On a terminal it is broken at blanks: `prefix`, which is as wide as the `used` columns
+ * before the text, and `indent` blanks begin each further line.
+ */
+void print_folded_line(const char *text, size_t used, const char *prefix, size_t indent);
+
 /* Returns whether standard output may have colours: it is a terminal, and NO_COLOR is not set. */
 bool use_colours(void);
 

@@ -32,13 +32,7 @@ void report_in_log(log_error *function, const struct oci_log *log)
 	log_ = *log;
 }
 
-/*
- * Prints one line, whatever bytes the quoted arguments and paths have. As in the library's messages,
- * control characters could forge another line, or control the terminal.
- */
-static char *one_line(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
-
-static char *one_line(const char *format, va_list args)
+char *format_line(const char *format, va_list args)
 {
 	char *text, *line;
 	size_t size;
@@ -59,7 +53,7 @@ int print_line(const char *format, ...)
 	char *line;
 
 	va_start(args, format);
-	line = one_line(format, args);
+	line = format_line(format, args);
 	va_end(args);
 	if (!line)
 		return out_of_memory();
@@ -74,7 +68,7 @@ static void print_failure(const char *hint, const char *format, va_list args)
 
 static void print_failure(const char *hint, const char *format, va_list args)
 {
-	char *line = one_line(format, args);
+	char *line = format_line(format, args);
 
 	fflush(stdout);
 	fprintf(stderr, "%s: %s\n", prefix_, line ? line : "out of memory");
@@ -147,7 +141,7 @@ static void report_remark(const char *label, const char *format, va_list args)
 
 static void report_remark(const char *label, const char *format, va_list args)
 {
-	char *line = one_line(format, args);
+	char *line = format_line(format, args);
 
 	fflush(stdout);
 	fprintf(stderr, "%s: %s%s\n", prefix_, label, line ? line : "out of memory");

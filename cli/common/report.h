@@ -3,6 +3,8 @@
 #ifndef IDM_CLI_COMMON_REPORT_H
 #define IDM_CLI_COMMON_REPORT_H
 
+#include <stdarg.h>
+
 #include "idmount.h"
 
 struct oci_log;
@@ -43,6 +45,12 @@ void report_step(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* A step about the mount that holds a path. */
 void report_path_step(const char *what, const char *path);
+
+/*
+ * Returns one line, whatever bytes the quoted arguments and paths have, or NULL: no memory. As in the
+ * library's messages, control characters could forge another line, or control the terminal.
+ */
+char *format_line(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 
 /* A line on standard output, as printable as the messages: DONE, or FAILED with a message. */
 int print_line(const char *format, ...) __attribute__((format(printf, 1, 2)));

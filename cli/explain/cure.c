@@ -10,6 +10,7 @@
 #include "cure-mount.h"
 #include "cure-text.h"
 #include "layer.h"
+#include "lib/sys/capability.h"
 #include "lib/sys/syscall.h"
 
 /* ---- paths ---- */
@@ -211,9 +212,23 @@ static bool change_permission(const struct verdict *v, char *text, size_t size)
 	return write_cure(text, size, "chmod u+%s %s", bits, path);
 }
 
+/*
+ * The IDs of the caller are those of podman's user namespace. The command that started this one has left
+ * it when the cure is pasted. From inside, the prefix changes nothing.
+ */
+static bool enter_podman(char *text, size_t size)
+{
+	char cure[VERDICT_TEXT];
+
+	if (!getenv("_CONTAINERS_USERNS_CONFIGURED") || idm_in_initial_userns())
+		return true;
+	return write_cure(cure, sizeof(cure), "%s", text) &&
+	       write_cure(text, size, "podman unshare %s", cure);
+}
+
 bool describe_suid_cure(const struct verdict *v, char *text, size_t size)
 {
-	return describe_remount(v, IDM_ATTR_NOSUID, text, size);
+	return describe_remount(v, IDM_ATTR_NOSUID, text, size) && enter_podman(text, size);
 }
 
 bool cure_requires_root(const struct verdict *v)
@@ -222,7 +237,7 @@ bool cure_requires_root(const struct verdict *v)
 	       (v->result.rule != IDM_RULE_PERMISSION || refusing_inode(v)->uid != geteuid());
 }
 
-bool describe_cure(const struct verdict *v, char *text, size_t size)
+static bool choose_cure(const struct verdict *v, char *text, size_t size)
 {
 	if (v->is_unknown)
 		return false;
@@ -248,4 +263,9 @@ bool describe_cure(const struct verdict *v, char *text, size_t size)
 	default:
 		return false;
 	}
+}
+
+bool describe_cure(const struct verdict *v, char *text, size_t size)
+{
+	return choose_cure(v, text, size) && enter_podman(text, size);
 }

@@ -17,8 +17,9 @@ static bool has_marks(void)
 static const char *mark_text(enum mark mark)
 {
 	static const char *const marks[] = {
-		[MARK_NONE] = "  ",    [MARK_STEP] = "● ",    [MARK_MORE] = "│ ",
-		[MARK_ALLOWED] = "✔ ", [MARK_REFUSED] = "✘ ", [MARK_UNKNOWN] = "? ",
+		[MARK_NONE] = "  ",    [MARK_COMMAND] = "  ",	   [MARK_STEP] = "● ",
+		[MARK_MORE] = "│ ",    [MARK_MORE_COMMAND] = "│ ", [MARK_ALLOWED] = "✔ ",
+		[MARK_REFUSED] = "✘ ", [MARK_UNKNOWN] = "? ",
 	};
 
 	return has_marks() ? marks[mark] : marks[MARK_NONE];
@@ -35,21 +36,35 @@ static const char *mark_colour(enum mark mark)
 	return mark >= MARK_ALLOWED && has_marks() && use_colours() ? colours[mark] : "";
 }
 
+/* A word such as "process", or the blanks in its place. */
+#define LABEL_WIDTH 9
+#define MARK_WIDTH 2
+
+static void print_text(enum mark mark, const char *text)
+{
+	bool continues = mark == MARK_STEP || mark == MARK_MORE;
+
+	if (mark == MARK_COMMAND || mark == MARK_MORE_COMMAND)
+		puts(text);
+	else
+		print_folded_line(text, MARK_WIDTH, mark_text(continues ? MARK_MORE : MARK_NONE),
+				  LABEL_WIDTH);
+}
+
 void print_row(enum mark mark, const char *format, ...)
 {
 	const char *colour = mark_colour(mark);
 	va_list args;
 	char *text;
-	int n;
 
 	va_start(args, format);
-	n = vasprintf(&text, format, args);
+	text = format_line(format, args);
 	va_end(args);
-	if (n < 0) {
+	if (!text) {
 		out_of_memory();
 		return;
 	}
 	printf("%s%s%s", colour, mark_text(mark), *colour ? "\033[0m" : "");
-	print_line("%s", text);
+	print_text(mark, text);
 	free(text);
 }

@@ -4,15 +4,20 @@
 #define IDM_CLI_EXPLAIN_DRAW_H
 
 enum mark {
-	MARK_NONE, /* a cure or a note */
+	MARK_NONE,	   /* a note, or more about a verdict */
+	MARK_COMMAND,	   /* as MARK_NONE; to paste, so it stays one line */
+	MARK_MORE,	   /* continues a step */
+	MARK_MORE_COMMAND, /* as MARK_MORE; to paste */
 	MARK_STEP,
-	MARK_MORE, /* continues a step */
 	MARK_ALLOWED,
 	MARK_REFUSED,
 	MARK_UNKNOWN
 };
 
-/* As print_line(), behind the mark, or behind two blanks. */
+/*
+ * As print_line(), behind the mark, or behind two blanks. On a terminal, text is broken into lines at
+ * blanks.
+ */
 __attribute__((format(printf, 2, 3))) void print_row(enum mark mark, const char *format, ...);
 
 #endif

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/macros.h"
@@ -17,13 +18,36 @@
 #define SCOPE "libpod-"
 #define ID_LENGTH 64
 
-bool is_container_of_root(pid_t pid)
+/* Returns whether it is known who made the user namespace of the process. */
+static bool find_userns_owner(pid_t pid, uid_t *owner)
 {
 	AUTO_CLOSE int userns = open_process_file(pid, "ns/user", O_RDONLY);
+
+	return pid && userns >= 0 && idm_sys_ioctl(userns, IDM_NS_GET_OWNER_UID, owner) == 0;
+}
+
+bool is_container_of_root(pid_t pid)
+{
 	uid_t owner;
 
-	return pid && userns >= 0 && idm_sys_ioctl(userns, IDM_NS_GET_OWNER_UID, &owner) == 0 &&
-	       owner == 0;
+	return find_userns_owner(pid, &owner) && owner == 0;
+}
+
+/* The caller can be in the same user namespace, which another program has made. */
+static bool is_in_own_userns(pid_t pid)
+{
+	AUTO_CLOSE int userns = open_process_file(pid, "ns/user", O_RDONLY);
+	struct stat own, other;
+
+	return stat("/proc/self/ns/user", &own) == 0 && fstat(userns, &other) == 0 &&
+	       own.st_ino == other.st_ino;
+}
+
+bool is_rootless_container(pid_t pid)
+{
+	uid_t owner, own = geteuid();
+
+	return own != 0 && find_userns_owner(pid, &owner) && owner == own && !is_in_own_userns(pid);
 }
 
 /* podman names the control group by the ID of the container. */
@@ -44,11 +68,21 @@ static bool read_cgroup_id(pid_t pid, char id[ID_LENGTH + 1])
 	return strspn(scope, "0123456789abcdef") == ID_LENGTH;
 }
 
-bool is_in_podman(const struct subject *s)
+static bool has_podman_id(const struct subject *s)
 {
 	char id[ID_LENGTH + 1];
 
-	return s->pid && is_container_of_root(s->pid) && (s->is_podmans || read_cgroup_id(s->pid, id));
+	return s->is_podmans || read_cgroup_id(s->pid, id);
+}
+
+bool is_in_podman(const struct subject *s)
+{
+	return s->pid && is_container_of_root(s->pid) && has_podman_id(s);
+}
+
+bool is_in_own_podman(const struct subject *s)
+{
+	return s->pid && is_rootless_container(s->pid) && has_podman_id(s);
 }
 
 /* In a template of Go. */

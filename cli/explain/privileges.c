@@ -128,18 +128,25 @@ static void write_name(unsigned int number, char name[32])
 		snprintf(name, 32, "%u", number);
 }
 
-static void print_capabilities(const struct privileges *p)
+void write_capability_names(uint64_t set, char text[CAPABILITY_TEXT])
 {
-	char text[64 * 32] = "", name[32];
+	char name[32];
+	size_t n = 0;
 
+	*text = '\0';
 	for (unsigned int i = 0; i < 64; i++) {
-		size_t n = strlen(text);
-
-		if (!(p->capabilities >> i & 1))
+		if (!(set >> i & 1))
 			continue;
 		write_name(i, name);
-		snprintf(text + n, sizeof(text) - n, "%s%s", n ? "," : "", name);
+		n += (size_t)snprintf(text + n, CAPABILITY_TEXT - n, "%s%s", n ? ", " : "", name);
 	}
+}
+
+static void print_capabilities(const struct privileges *p)
+{
+	char text[CAPABILITY_TEXT];
+
+	write_capability_names(p->capabilities, text);
 	print_row(MARK_MORE, "         file capabilities %s, for root ID %u", text, p->root);
 }
 
@@ -169,7 +176,7 @@ bool print_privileges(const struct privileges *p)
 		print_capabilities(p);
 	print_losses(p);
 	if (*p->cure)
-		print_row(MARK_NONE, "cure     %s", p->cure);
+		print_row(MARK_COMMAND, "cure     %s", p->cure);
 	return *p->cure;
 }
 

@@ -18,6 +18,10 @@ struct privileges {
 void find_privileges(const struct verdict *v, struct privileges *p);
 bool has_privileges(const struct privileges *p);
 bool print_privileges(const struct privileges *p); /* whether a cure is there */
+
+/* Large enough for all. */
+#define CAPABILITY_TEXT (64 * 32)
+void write_capability_names(uint64_t set, char text[CAPABILITY_TEXT]);
 void add_capability_names(struct json *json, const char *key, uint64_t set);
 void add_privileges(struct json *json, const struct privileges *p);
 

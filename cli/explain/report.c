@@ -54,7 +54,18 @@ static void add_verdict(struct json *json, const struct verdict *v)
 		json_add_name(json, "cure", text);
 	else
 		json_add_string(json, "cure", NULL);
+	if (refused && describe_kept_groups(v, text, sizeof(text)))
+		json_add_string(json, "toUseGroup", text);
+	else
+		json_add_string(json, "toUseGroup", NULL);
 	json_close(json);
+}
+
+/* In a rootless container, its own root may do it, if that has a number for the owner. */
+static void note_required_user(struct report *report, const struct verdict *v)
+{
+	report->requires_root = true;
+	report->has_unshare_cure |= is_rootless_container(v->subject->pid) && !lacks_inside_owner(v);
 }
 
 void report_verdict(struct report *report, const struct verdict *v)
@@ -64,8 +75,8 @@ void report_verdict(struct report *report, const struct verdict *v)
 		*report->to_own = '\0';
 	if (report->as_json)
 		add_verdict(&report->json, v);
-	else if (print_verdict(v))
-		report->requires_root |= cure_requires_root(v);
+	else if (print_verdict(v) && cure_requires_root(v))
+		note_required_user(report, v);
 }
 
 /* The IDs that the mount shows are those of any access, and of a symbolic link those of any file. */
@@ -126,7 +137,7 @@ static void report_unseen(struct report *report)
 void begin_path_report(struct report *report, const char *path)
 {
 	report->unseen = 0;
-	report->requires_root = false;
+	report->requires_root = report->has_unshare_cure = false;
 	*report->layer = *report->to_own = '\0';
 	report->owners = (struct owners){ 0 };
 	report->error.errnum = 0;
@@ -141,19 +152,6 @@ void begin_path_report(struct report *report, const char *path)
 	json_open(&report->json, "steps", '[');
 }
 
-/* Of a rootless container: the user of the process is the caller, in another user namespace. */
-static bool is_in_rootless_container(const struct subject *s, uint32_t uid)
-{
-	char path[48];
-	struct stat own, other;
-
-	if (!s->pid || geteuid() == 0 || (!s->is_podmans && uid != geteuid()))
-		return false;
-	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)s->pid);
-	return stat("/proc/self/ns/user", &own) == 0 && stat(path, &other) == 0 &&
-	       own.st_ino != other.st_ino;
-}
-
 /* Root can become each user. The groups of the process can decide, too. */
 static void hint_caller(struct idm_error *err, const struct subject *s, uint32_t uid)
 {
@@ -161,7 +159,7 @@ static void hint_caller(struct idm_error *err, const struct subject *s, uint32_t
 
 	if (err->step != IDM_STEP_LOOK_UP_PATH || uid == IDM_EXPLAIN_NO_ID)
 		return;
-	if (is_in_rootless_container(s, uid)) {
+	if (is_rootless_container(s->pid)) {
 		idm_hint(err,
 			 "run it as podman unshare idmount explain, as root of the rootless container's "
 			 "user namespace");
@@ -234,7 +232,10 @@ void end_path_report(struct report *report)
 		add_last_members(report);
 	report_unseen(report);
 	if (report->requires_root)
-		print_row(MARK_NONE, "note     run the cures as root");
+		print_row(MARK_NONE, "note     run the cures as root%s",
+			  report->has_unshare_cure
+				  ? ", or those that podman unshare idmount explain shows"
+				  : "");
 	if (report->as_json)
 		json_close(&report->json);
 }

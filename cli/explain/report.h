@@ -18,6 +18,7 @@ struct report {
 	bool has_process; /* its line is printed */
 	uint32_t unseen;
 	bool requires_root;	      /* a cure does */
+	bool has_unshare_cure;	      /* in podman's user namespace, it does not */
 	struct json facts;	      /* JSON: members about the last place */
 	char layer[PATH_MAX];	      /* JSON: the file in a layer of an overlay */
 	char to_own[VERDICT_TEXT];    /* JSON: of describe_owner_map() */

@@ -49,11 +49,18 @@ int find_container(struct subject *s);
 /* Whether the process is in a container of root's podman: by --container, or by its control group. */
 bool is_in_podman(const struct subject *s);
 
+/* The same of a rootless container that the caller made. */
+bool is_in_own_podman(const struct subject *s);
+
 /* Whether the runtime of that container is runc, by name or path. */
 bool has_podman_runc(const struct subject *s);
 
 /* Whether root made the container's user namespace. Others get only maps of the IDs that it has. */
 bool is_container_of_root(pid_t pid);
+
+/* Whether the caller, an ordinary user, made it. "podman unshare" is root of it, or of the one around
+ * it. */
+bool is_rootless_container(pid_t pid);
 
 /*
  * Writes what a volume at `destination` is made of: a directory of the host, or a name. "SOURCE": not

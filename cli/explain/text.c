@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* A path as text for people: a line for each place on the way, the file, its mount and the process. */
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,10 @@
 #include "draw.h"
 #include "report.h"
 
+/* Those by which rules about files permit what a mode or an owner refuses. */
+#define FILE_CAPABILITIES \
+	(1U << CAP_CHOWN | 1U << CAP_DAC_OVERRIDE | 1U << CAP_DAC_READ_SEARCH | 1U << CAP_FOWNER)
+
 /* "0:100000:65536", or what stands for it. */
 static char *format_map(const struct idm_map *map, const char *none)
 {
@@ -24,26 +29,50 @@ static char *format_map(const struct idm_map *map, const char *none)
 	return strdup("empty");
 }
 
-void print_process(const struct idm_explain_options *facts)
-{
-	char *map = format_map(facts->userns_map, "that of the caller");
-	char groups[256] = "";
-
-	for (size_t i = 0, n = 0; i < facts->n_groups && n + 16 < sizeof(groups); i++)
-		n += (size_t)snprintf(groups + n, sizeof(groups) - n, " %u", facts->groups[i]);
-	print_row(MARK_STEP, "process  user %u, group %u, groups%s", facts->fsuid, facts->fsgid,
-		  *groups ? groups : " none");
-	print_row(MARK_MORE, "         capabilities %llx, user namespace: %s",
-		  (unsigned long long)facts->capabilities, map ? map : "?");
-	free(map);
-}
-
 const char *format_id(uint32_t id, char buf[16])
 {
 	snprintf(buf, 16, "%u", id);
 	if (is_hidden_id(id))
 		return "not visible";
 	return id == IDM_EXPLAIN_NO_ID ? "unmapped" : buf;
+}
+
+/* As the process itself counts. */
+static void print_inside_ids(const struct idm_map *userns, const char *noun, uint32_t uid, uint32_t gid)
+{
+	uint32_t user = IDM_EXPLAIN_NO_ID, group = IDM_EXPLAIN_NO_ID;
+	char texts[2][16];
+
+	if (!userns)
+		return;
+	if (idm_map_to_disk(userns, IDM_UID, uid, &user) < 0)
+		user = IDM_EXPLAIN_NO_ID;
+	if (idm_map_to_disk(userns, IDM_GID, gid, &group) < 0)
+		group = IDM_EXPLAIN_NO_ID;
+	print_row(MARK_MORE, "         inside: %s %s, group %s", noun, format_id(user, texts[0]),
+		  format_id(group, texts[1]));
+}
+
+static void print_process_capabilities(const struct idm_explain_options *facts)
+{
+	char names[CAPABILITY_TEXT], *map = format_map(facts->userns_map, "that of the caller");
+
+	write_capability_names(facts->capabilities & FILE_CAPABILITIES, names);
+	print_row(MARK_MORE, "         capabilities for files: %s", *names ? names : "none");
+	print_row(MARK_MORE, "         user namespace: %s", map ? map : "?");
+	free(map);
+}
+
+void print_process(const struct idm_explain_options *facts)
+{
+	char groups[256] = "";
+
+	for (size_t i = 0, n = 0; i < facts->n_groups && n + 16 < sizeof(groups); i++)
+		n += (size_t)snprintf(groups + n, sizeof(groups) - n, " %u", facts->groups[i]);
+	print_row(MARK_STEP, "process  user %u, group %u, groups%s", facts->fsuid, facts->fsgid,
+		  *groups ? groups : " none");
+	print_inside_ids(facts->userns_map, "user", facts->fsuid, facts->fsgid);
+	print_process_capabilities(facts);
 }
 
 static void print_inode(const char *label, const char *path, const struct idm_explain_inode *inode)
@@ -136,27 +165,27 @@ static void print_layer(const struct verdict *v)
 	free_layer_file(&file);
 }
 
-static void print_owner_map(const struct verdict *v)
+static void print_owner_map(const struct verdict *v, enum mark mark)
 {
 	char text[2 * VERDICT_TEXT];
 
 	if (!describe_owner_map(v, text, sizeof(text)))
 		return;
-	print_row(MARK_MORE, "         to own it: %s", text);
+	print_row(mark == MARK_MORE ? MARK_MORE_COMMAND : MARK_COMMAND, "         to own it: %s", text);
 	if (strstr(text, "--annotation"))
 		print_row(
-			MARK_MORE,
+			mark,
 			"         idmount obeys it as the runtime or as a hook of the engine; for runc "
 			"and crun, add to annotations in config.json");
 }
 
 /* stat(2) shows such an owner as the overflow ID, user nobody as a rule. */
-static void print_unknown_owner(const struct verdict *v)
+static void print_unknown_owner(const struct verdict *v, enum mark mark)
 {
 	if (v->result.uid == IDM_EXPLAIN_NO_ID)
-		print_row(MARK_MORE, "         inside: owner unmapped, since %s it", lost_owner_text(v));
+		print_row(mark, "         inside: owner unmapped, since %s it", lost_owner_text(v));
 	else
-		print_row(MARK_MORE,
+		print_row(mark,
 			  "         inside: owner unmapped, since the user namespace has no number "
 			  "for it");
 }
@@ -180,7 +209,6 @@ static void print_lost_id(const struct verdict *v, unsigned int kind, uint32_t d
 static void print_seen(const struct verdict *v)
 {
 	const struct idm_explain_options *facts = &v->facts;
-	uint32_t inside;
 	char uid[16], gid[16];
 
 	print_row(MARK_STEP, "seen     owner %s, group %s, as the mount shows them",
@@ -189,13 +217,12 @@ static void print_seen(const struct verdict *v)
 		print_lost_id(v, IDM_UID, facts->inode->uid);
 	if (v->result.gid == IDM_EXPLAIN_NO_ID)
 		print_lost_id(v, IDM_GID, facts->inode->gid);
-	if (!facts->userns_map)
-		return;
 	if (lacks_inside_owner(v)) {
-		print_unknown_owner(v);
-		print_owner_map(v);
-	} else if (idm_map_to_disk(facts->userns_map, IDM_UID, v->result.uid, &inside) == 0)
-		print_row(MARK_MORE, "         inside: owner %u", inside);
+		print_unknown_owner(v, MARK_MORE);
+		print_owner_map(v, MARK_MORE);
+	} else {
+		print_inside_ids(facts->userns_map, "owner", v->result.uid, v->result.gid);
+	}
 }
 
 void print_place(const struct verdict *v)
@@ -231,11 +258,13 @@ bool print_verdict(const struct verdict *v)
 		  v->is_unknown ? "not known" : "refused", idm_errno_name(v->result.errnum), text);
 	if (is_cured_by_owner_map(v)) {
 		if (lacks_inside_owner(v))
-			print_unknown_owner(v);
-		print_owner_map(v);
+			print_unknown_owner(v, MARK_NONE);
+		print_owner_map(v, MARK_NONE);
 	}
+	if (describe_kept_groups(v, text, sizeof(text)))
+		print_row(MARK_COMMAND, "         to use its group: %s", text);
 	if (!describe_cure(v, text, sizeof(text)))
 		return false;
-	print_row(MARK_NONE, "cure     %s", text);
+	print_row(MARK_COMMAND, "cure     %s", text);
 	return true;
 }

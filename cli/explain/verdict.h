@@ -88,6 +88,12 @@ bool describe_owner_map(const struct verdict *v, char *text, size_t size);
  */
 bool is_cured_by_owner_map(const struct verdict *v);
 
+/*
+ * Writes the option by which a rootless container of podman keeps the caller's groups. False: they do not
+ * permit the access.
+ */
+bool describe_kept_groups(const struct verdict *v, char *text, size_t size);
+
 /* The length of the path of the directory that the last name is in. 0: the working directory. */
 size_t parent_length(const char *path);
 

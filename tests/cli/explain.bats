@@ -323,7 +323,7 @@ flags()
 	mount -o remount,bind,noexec,nosuid dst
 	setcap cap_net_raw,cap_chown+p src/program
 	run -0 explain_as 1000 /mnt/dst/program
-	[[ $output == *'file capabilities CAP_CHOWN,CAP_NET_RAW, for root ID 0'* ]]
+	[[ $output == *'file capabilities CAP_CHOWN, CAP_NET_RAW, for root ID 0'* ]]
 	[[ $output == *'do nothing: the mount has nosuid'* ]]
 	cures 1000 --exec /mnt/dst/program /mnt/dst/program
 }
@@ -798,6 +798,39 @@ on_terminal()
 	# In other locales, and for programs, the lines begin with blanks.
 	same 'marks in ASCII' '' "$(LC_ALL=C on_terminal --read /mnt/dst/file | sed 1d | grep -v '^  ' || :)"
 	same 'marks in a pipe' '' "$(LC_ALL=C.UTF-8 idmount explain --read /mnt/dst/file | sed 1d | grep -v '^  ' || :)"
+}
+
+@test "on a narrow terminal the lines are broken at blanks, and commands stay whole" {
+	local text
+
+	mkdir -m 750 src/directory
+	touch src/directory/file
+	chown -R 1000:1000 src/directory
+	start_container
+	text=$(NO_COLOR=1 LC_ALL=C.UTF-8 script -qec "stty cols 60; '$IDMOUNT' explain --pid $pid --user 0:0 --read /mnt/src/directory/file" /dev/null | tr -d '\r' || :)
+	echo "$text"
+	same 'the mark and the rest' $'✘ search   refused, EACCES: the mode of others lacks x;\n           capabilities do not count, since the user' "$(grep -A1 '^✘' <<<"$text")"
+	same 'the next lines' $'           namespace of the process does not have the owner\n           or group' "$(grep -A1 'namespace of the process' <<<"$text")"
+	[[ $text == *$'\n  cure     setfacl -m u:100000:x /proc/'"$pid/root/mnt/src/directory"* ]]
+	same 'long lines' '' "$(grep -v 'to own it\|^  cure' <<<"$text" | sed 's/[^ -~]\+/x/' | awk 'length > 60')"
+	# In a pipe, no line is broken.
+	same 'in a pipe' 1 "$(idmount explain --pid "$pid" --user 0:0 --read /mnt/src/directory/file | grep -c 'refused, .*owner or group$')"
+}
+
+@test "the process as it counts itself, and the capabilities that rules about files know" {
+	touch src/file
+	start_container
+	run -0 idmount explain --pid "$pid" --user 0:0 /mnt/src/file
+	[[ $output == *$'process  user 100000, group 100000, groups none\n           inside: user 0, group 0\n           capabilities for files: CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER\n           user namespace: 0:100000:1000\n'* ]]
+	run -0 idmount explain --user 5:6 /mnt/src/file
+	[[ $output == *$'process  user 5, group 6, groups 6\n           capabilities for files: none\n           user namespace: that of the caller\n'* ]]
+	# The group of the file has a number inside, too.
+	chown 100005:100006 src/file
+	run -0 idmount explain --pid "$pid" --user 0:0 /mnt/src/file
+	[[ $output == *'inside: owner 5, group 6'* ]]
+	chgrp 7 src/file
+	run -0 idmount explain --pid "$pid" --user 0:0 /mnt/src/file
+	[[ $output == *'inside: owner 5, group unmapped'* ]]
 }
 
 # fact FILTER OPTION... PATH: prints a part of the JSON.

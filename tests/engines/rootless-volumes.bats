@@ -203,3 +203,57 @@ refused_with()
 	[[ $stderr == *'knows it; for a rootless container of podman, its user runs podman unshare idmount explain' ]]
 	remove_explained
 }
+
+# explain_as_joe OPTION... PATH: in the container that is named so.
+explain_as_joe()
+{
+	as_joe /mnt/idmount explain --container explained "$@"
+}
+
+@test "idmount explain: a share of a group of joe, whose container lacks the group" {
+	local option
+
+	joe_groups=(--groups 1600)
+	chmod 755 idmount
+	podman_options=(--runtime crun)
+	mkdir -m 2770 share
+	chgrp 1600 share
+	box --detach --name explained -v /mnt/share:/share -- sleep 1000
+	run -1 podman exec explained touch /share/new
+	run -1 explain_as_joe --create /share
+	option=$(sed -n 's/^ *to use its group: run a new container with //p' <<<"$output")
+	same 'the option' '--group-add keep-groups' "$option"
+	same 'in JSON' "run a new container with $option" "$(explain_as_joe --create --json /share | jq -r '.[0].steps[-1].toUseGroup')"
+	# shellcheck disable=SC2086 # an option and its argument
+	inside 0:65534 box $option -v /mnt/share:/share -- sh -c 'touch /share/new; stat -c %u:%g /share/new'
+	same 'on disk' 1500:1600 "$(owner share/new)"
+	# The group does not permit it either, or joe is not in it.
+	chmod 2750 share
+	run -1 explain_as_joe --create /share
+	[[ $output != *keep-groups* ]]
+	chmod 2770 share
+	joe_groups=(--clear-groups)
+	run -1 explain_as_joe --create /share
+	[[ $output != *keep-groups* ]]
+	remove_explained
+}
+
+@test "idmount explain: a file of another ID of joe's container: the cure without root" {
+	chmod 755 idmount
+	podman_options=(--runtime crun)
+	echo text >joe/vol/theirs
+	chown 200005:200005 joe/vol/theirs
+	chmod 600 joe/vol/theirs
+	chmod 755 joe/vol
+	box --detach --name explained --user 33:33 -v /mnt/joe/vol:/vol -- sleep 1000
+	run -1 podman exec explained cat /vol/theirs
+	run -1 explain_as_joe --read /vol/theirs
+	[[ $output == *'inside: user 33, group 33'*'inside: owner 6, group 6'* ]]
+	[[ ${lines[-1]} == '  note     run the cures as root, or those that podman unshare idmount explain shows' ]]
+	run -1 as_joe podman unshare /mnt/idmount explain --container explained --read /vol/theirs
+	[[ $output == *'cure     podman unshare setfacl -m u:33:r /proc/'* ]]
+	# In a shell of joe.
+	as_joe sh -c "$(sed -n 's/^  cure *//p' <<<"$output")"
+	podman exec explained cat /vol/theirs
+	remove_explained
+}

@@ -77,13 +77,16 @@ start_service()
 	done
 }
 
+# The options of setpriv(1) about joe's supplementary groups.
+joe_groups=(--clear-groups)
+
 # as_joe COMMAND...: in the test's cgroup. Processes can outlive the command: podman's own one keeps its namespaces.
 # $socket is the service's for COMMAND, or empty for the default one.
 as_joe()
 {
 	# shellcheck disable=SC2016 # the other shell expands it
 	sh -c 'echo $$ >"$0" && exec "$@"' "/sys/fs/cgroup/$group/cgroup.procs" \
-		setpriv --reuid 1500 --regid 1500 --clear-groups --inh-caps=-all -- \
+		setpriv --reuid 1500 --regid 1500 "${joe_groups[@]}" --inh-caps=-all -- \
 		env -i USER=joe PATH="$PATH" LC_ALL=C ${socket:+"IDMOUNTD_SOCKET=$socket"} "${joe_environment[@]}" "$@" 3>&-
 }
 
