@@ -7,7 +7,7 @@
 #include "lib/base/mount-attr.h"
 #include "report.h"
 
-static void add_id(struct json *json, const char *key, uint32_t id)
+void add_json_id(struct json *json, const char *key, uint32_t id)
 {
 	if (id == IDM_EXPLAIN_NO_ID || is_hidden_id(id))
 		json_add_string(json, key, NULL);
@@ -23,7 +23,7 @@ static void add_acl_entries(struct json *json, const struct idm_explain_inode *i
 	for (size_t i = 0; i < inode->n_acl; i++) {
 		json_open(json, NULL, '{');
 		json_add_string(json, "kind", inode->acl[i].kind == IDM_UID ? "user" : "group");
-		add_id(json, "id", inode->acl[i].id);
+		add_json_id(json, "id", inode->acl[i].id);
 		write_bits(inode->acl[i].permissions, bits);
 		json_add_string(json, "permissions", bits);
 		json_close(json);
@@ -31,21 +31,33 @@ static void add_acl_entries(struct json *json, const struct idm_explain_inode *i
 	json_close(json);
 }
 
+/* "rw", for example. Without an ACL, "mode" has these permissions. */
+static void add_acl_class(struct json *json, const char *key, bool is_there, unsigned int permissions)
+{
+	char bits[4];
+
+	write_bits(permissions, bits);
+	json_add_string(json, key, is_there ? bits : NULL);
+}
+
 static void add_file(struct json *json, const struct verdict *v)
 {
 	const struct idm_explain_inode *inode = v->facts.inode;
+	const bool has_acl = inode->flags & IDM_INODE_ACL;
 	char mode[8];
 
 	snprintf(mode, sizeof(mode), "%04o", inode->mode & 07777U);
 	json_open(json, "file", '{');
 	json_add_string(json, "type", type_word(inode->mode));
 	json_add_string(json, "mode", mode);
-	add_id(json, "owner", inode->uid);
-	add_id(json, "group", inode->gid);
-	add_id(json, "seenOwner", v->result.uid);
-	add_id(json, "seenGroup", v->result.gid);
+	add_json_id(json, "owner", inode->uid);
+	add_json_id(json, "group", inode->gid);
+	add_json_id(json, "seenOwner", v->result.uid);
+	add_json_id(json, "seenGroup", v->result.gid);
 	json_add_bool(json, "immutable", inode->flags & IDM_INODE_IMMUTABLE);
 	json_add_bool(json, "appendOnly", inode->flags & IDM_INODE_APPEND);
+	add_acl_class(json, "aclGroup", has_acl, inode->acl_group);
+	add_acl_class(json, "aclMask", has_acl, inode->mode >> 3);
 	add_acl_entries(json, inode);
 	json_close(json);
 }
@@ -83,11 +95,11 @@ static void add_mount(struct json *json, const struct verdict *v)
 static void add_process(struct json *json, const struct idm_explain_options *facts)
 {
 	json_open(json, "process", '{');
-	add_id(json, "user", facts->fsuid);
-	add_id(json, "group", facts->fsgid);
+	add_json_id(json, "user", facts->fsuid);
+	add_json_id(json, "group", facts->fsgid);
 	json_open(json, "groups", '[');
 	for (size_t i = 0; i < facts->n_groups; i++)
-		add_id(json, NULL, facts->groups[i]);
+		add_json_id(json, NULL, facts->groups[i]);
 	json_close(json);
 	add_capability_names(json, "capabilities", facts->capabilities);
 	json_add_map(json, facts->userns_map);

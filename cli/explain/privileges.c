@@ -217,9 +217,6 @@ void add_privileges(struct json *json, const struct privileges *p)
 	json_add_bool(json, "setGroupId", p->sets_group);
 	json_add_bool(json, "count", !loss);
 	json_add_string(json, "reason", loss);
-	if (*p->cure)
-		json_add_name(json, "cure", p->cure);
-	else
-		json_add_string(json, "cure", NULL);
+	json_add_name(json, "cure", *p->cure ? p->cure : NULL);
 	json_close(json);
 }

@@ -39,14 +39,6 @@ static void print_owners(const struct owners *owners)
 		print_row(MARK_NONE, "note     a directory could not be read");
 }
 
-static void add_owner_id(struct json *json, const char *key, uint32_t id)
-{
-	if (id == IDM_EXPLAIN_NO_ID)
-		json_add_string(json, key, NULL);
-	else
-		json_add_number(json, key, id);
-}
-
 void add_owners(struct json *json, const struct owners *owners)
 {
 	json_open(json, "owners", '[');
@@ -55,9 +47,9 @@ void add_owners(struct json *json, const struct owners *owners)
 
 		json_open(json, NULL, '{');
 		json_add_string(json, "kind", o->kind == IDM_UID ? "user" : "group");
-		add_owner_id(json, "disk", o->disk);
-		add_owner_id(json, "seen", o->seen);
-		add_owner_id(json, "inside", o->inside);
+		add_json_id(json, "disk", o->disk);
+		add_json_id(json, "seen", o->seen);
+		add_json_id(json, "inside", o->inside);
 		json_add_number(json, "files", o->files);
 		json_close(json);
 	}

@@ -50,14 +50,9 @@ static void add_verdict(struct json *json, const struct verdict *v)
 	else if (v->is_unknown)
 		strcpy(text, unseen_text(IDM_UNSEEN_LAYERS));
 	json_add_string(json, "reason", refused || v->is_unknown ? text : NULL);
-	if (refused && describe_cure(v, text, sizeof(text)))
-		json_add_name(json, "cure", text);
-	else
-		json_add_string(json, "cure", NULL);
-	if (refused && describe_kept_groups(v, text, sizeof(text)))
-		json_add_string(json, "toUseGroup", text);
-	else
-		json_add_string(json, "toUseGroup", NULL);
+	json_add_name(json, "cure", refused && describe_cure(v, text, sizeof(text)) ? text : NULL);
+	json_add_string(json, "toUseGroup",
+			refused && describe_kept_groups(v, text, sizeof(text)) ? text : NULL);
 	json_close(json);
 }
 
@@ -211,14 +206,8 @@ static void add_last_members(struct report *report)
 {
 	json_close(&report->json);
 	add_facts(report);
-	if (*report->layer)
-		json_add_name(&report->json, "layer", report->layer);
-	else
-		json_add_string(&report->json, "layer", NULL);
-	if (*report->to_own)
-		json_add_name(&report->json, "toOwn", report->to_own);
-	else
-		json_add_string(&report->json, "toOwn", NULL);
+	json_add_name(&report->json, "layer", *report->layer ? report->layer : NULL);
+	json_add_name(&report->json, "toOwn", *report->to_own ? report->to_own : NULL);
 	add_privileges(&report->json, &report->privileges);
 	add_error(&report->json, &report->error);
 	if (report->wants_owners)

@@ -52,6 +52,9 @@ const char *format_id(uint32_t id, char buf[16]);
 /* Adds the members process, file and mount. v->result has the owner as the mount shows it. */
 void note_facts(struct json *members, const struct verdict *v);
 
+/* Null for an ID that has no number, or none in the caller's user namespace. */
+void add_json_id(struct json *json, const char *key, uint32_t id);
+
 /* ---- report-owners.c ---- */
 
 /* Counts owners below the directory. Returns 0, or -errno with the error filled in. */

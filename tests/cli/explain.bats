@@ -850,6 +850,10 @@ fact()
 	same 'the file' '["regular file","4660",1001,1,null,100001,false,false]' \
 		"$(fact '.file | [.type, .mode, .owner, .group, .seenOwner, .seenGroup, .immutable, .appendOnly]' "$file")"
 	same 'the ACL' '[["user",7,"rw"],["group",null,"r"]]' "$(fact '[.file.acl[] | [.kind, .id, .permissions]]' "$file")"
+	same 'its group and mask' '["r","rw"]' "$(fact '[.file.aclGroup, .file.aclMask]' "$file")"
+	setfacl -m g::-,m::- src/file
+	same 'empty ones' '["",""]' "$(fact '[.file.aclGroup, .file.aclMask]' "$file")"
+	same 'none of them' '[null,null]' "$(fact '[.file.aclGroup, .file.aclMask]' /mnt/src)"
 	same 'the mount' '["/mnt/dst","tmpfs",true,[{"disk":0,"seen":100000,"count":1000}]]' \
 		"$(fact '.mount | [.target, .fstype, (.flags | contains("nosuid")), .uidMap]' "$file")"
 	same 'the process' '[5,6,[6],[],null]' \
