@@ -68,9 +68,14 @@ void report_verdict(struct report *report, const struct verdict *v)
 	if (report->as_json && is_cured_by_owner_map(v) &&
 	    !describe_owner_map(v, report->to_own, sizeof(report->to_own)))
 		*report->to_own = '\0';
-	if (report->as_json)
+	if (report->as_json) {
 		add_verdict(&report->json, v);
-	else if (print_verdict(v) && cure_requires_root(v))
+		return;
+	}
+	if (!print_verdict(v))
+		return;
+	report->has_cure_on_way |= !v->place->is_last;
+	if (cure_requires_root(v))
 		note_required_user(report, v);
 }
 
@@ -132,7 +137,7 @@ static void report_unseen(struct report *report)
 void begin_path_report(struct report *report, const char *path)
 {
 	report->unseen = 0;
-	report->requires_root = report->has_unshare_cure = false;
+	report->requires_root = report->has_unshare_cure = report->has_cure_on_way = false;
 	*report->layer = *report->to_own = '\0';
 	report->owners = (struct owners){ 0 };
 	report->error.errnum = 0;
@@ -215,16 +220,26 @@ static void add_last_members(struct report *report)
 	free_owners(&report->owners);
 }
 
-void end_path_report(struct report *report)
+static void print_cure_notes(const struct report *report)
 {
-	if (report->as_json)
-		add_last_members(report);
-	report_unseen(report);
 	if (report->requires_root)
 		print_row(MARK_NONE, "note     run the cures as root%s",
 			  report->has_unshare_cure
 				  ? ", or those that podman unshare idmount explain shows"
 				  : "");
+	if (report->has_cure_on_way)
+		print_row(MARK_NONE,
+			  "note     run this command again after the cure, for what is behind "
+			  "that directory");
+}
+
+void end_path_report(struct report *report)
+{
+	if (report->as_json)
+		add_last_members(report);
+	report_unseen(report);
 	if (report->as_json)
 		json_close(&report->json);
+	else
+		print_cure_notes(report);
 }

@@ -19,6 +19,7 @@ struct report {
 	uint32_t unseen;
 	bool requires_root;	      /* a cure does */
 	bool has_unshare_cure;	      /* in podman's user namespace, it does not */
+	bool has_cure_on_way;	      /* what is behind that directory is not judged */
 	struct json facts;	      /* JSON: members about the last place */
 	char layer[PATH_MAX];	      /* JSON: the file in a layer of an overlay */
 	char to_own[VERDICT_TEXT];    /* JSON: of describe_owner_map() */
