@@ -176,7 +176,7 @@ bool print_privileges(const struct privileges *p)
 		print_capabilities(p);
 	print_losses(p);
 	if (*p->cure)
-		print_row(MARK_COMMAND, "cure     %s", p->cure);
+		print_row(MARK_MORE_COMMAND, "         to let them count: %s", p->cure);
 	return *p->cure;
 }
 
