@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* How a file whose owner has no number in a container gets the process as its owner. */
 #include <string.h>
+#include <unistd.h>
 
 #include "cure-text.h"
 #include "layer.h"
@@ -138,6 +139,22 @@ bool is_cured_by_owner_map(const struct verdict *v)
 	       owner_map_allows(v);
 }
 
+/*
+ * Root of a container could store set-user-ID programs of the host's root in such a volume. idmount's default
+ * rule refuses the annotation, too.
+ */
+static bool is_of_hosts_root(const struct idm_explain_inode *inode)
+{
+	return inode->uid == 0 || inode->gid == 0;
+}
+
+/* To find its user namespace, the library has tried to map it. On the way it has not tried. */
+static bool is_filesystem_unmappable(const struct verdict *v)
+{
+	return is_on_overlay(v) ||
+	       (v->place->is_last && geteuid() == 0 && v->place->unseen & IDM_UNSEEN_FS_USERNS);
+}
+
 bool describe_owner_map(const struct verdict *v, char *text, size_t size)
 {
 	const struct idm_explain_inode *inode = v->facts.inode;
@@ -145,7 +162,7 @@ bool describe_owner_map(const struct verdict *v, char *text, size_t size)
 
 	if (inode->uid == IDM_EXPLAIN_NO_ID || inode->gid == IDM_EXPLAIN_NO_ID ||
 	    is_hidden_id(inode->uid) || is_hidden_id(inode->gid) || !v->facts.userns_map ||
-	    is_on_overlay(v))
+	    is_of_hosts_root(inode) || is_filesystem_unmappable(v))
 		return false;
 	if (v->subject->pid)
 		return write_engine_option(v, text, size);

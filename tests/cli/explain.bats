@@ -574,6 +574,28 @@ cures_inside()
 	[[ $option == *"=idmap=uids=@1000-0-1;gids=@1000-0-1'" ]]
 }
 
+@test "what a container should not own, or cannot: files of the host's root, and a filesystem without maps" {
+	local owner
+
+	touch src/file
+	start_container
+	for owner in 0:0 0:1000 1000:0; do
+		chown "$owner" src/file
+		run -1 idmount explain --pid "$pid" --user 5:5 --write /mnt/src/file
+		[[ $output != *'to own it'* && $output == *'cure     setfacl -m u:100005:'* ]]
+	done
+	run -0 idmount explain --userns "$pid" --user 5:5 /mnt/src
+	[[ $output == *'inside: owner unmapped'* && $output != *'to own it'* ]]
+	# As a device that a container gets.
+	mount -t ramfs none dst
+	touch dst/file
+	chown 1000:1000 dst/file
+	start_container
+	run ! idmount mount -m 1000:100005 dst dst
+	run -1 idmount explain --pid "$pid" --user 5:5 --write /mnt/dst/file
+	[[ $output == *'inside: owner unmapped'* && $output != *'to own it'* ]]
+}
+
 @test "EOVERFLOW in a container: a volume with a map that the user is in" {
 	local map
 
