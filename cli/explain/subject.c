@@ -6,6 +6,7 @@
 #include "subject.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,8 @@
 #include "lib/sys/capability.h"
 #include "lib/sys/file-type.h"
 #include "lib/sys/syscall.h"
+#include "lib/sys/userns-parents.h"
+#include "process-file.h"
 
 #define NAME_MOST 256
 #define EVERY_CAPABILITY ((1ULL << (CAP_LAST_CAP + 1)) - 1)
@@ -188,17 +191,45 @@ static uint64_t capabilities_of(const struct subject *s, const struct idm_explai
 	return s->userns_map ? EVERY_CAPABILITY : place->bounding_set;
 }
 
-/* Or in one above it. */
-static bool is_in_fs_userns(const struct idm_explain_options *facts)
+/* That of the process, or of --userns. -1: the initial one. */
+static int open_subject_userns(const struct subject *s, int *userns_fd)
 {
-	if (!facts->userns_map)
-		return idm_in_initial_userns();
-	return facts->fs_map && idm_map_equal(facts->fs_map, facts->userns_map);
+	AUTO_CLOSE int ns = open_process_file(s->userns_pid ? s->userns_pid : s->pid, "ns/user",
+					      O_RDONLY);
+
+	if (ns < 0)
+		return -errno;
+	*userns_fd = idm_is_initial_userns(ns) ? -1 : idm_steal_fd(&ns);
+	return 0;
+}
+
+/*
+ * Two user namespaces can have the same map, so that the namespace itself is compared. Returns 0, or
+ * -errno: that is not visible, and the facts have none.
+ */
+static int find_fs_capabilities(const struct subject *s, const struct idm_explain_info *place,
+				struct idm_explain_options *facts)
+{
+	AUTO_CLOSE int ns = -1;
+	struct idm_userns_member member = { .uid = facts->fsuid, .capabilities = facts->capabilities };
+	int r;
+
+	facts->fs_capabilities = 0;
+	if (!facts->userns_map && place->fs_userns_fd < 0)
+		facts->fs_capabilities = idm_in_initial_userns() ? facts->capabilities : 0;
+	if (place->fs_userns_fd < 0)
+		return 0;
+	r = open_subject_userns(s, &ns);
+	member.userns_fd = ns;
+	return r < 0 ? r
+		     : idm_find_capabilities_in(place->fs_userns_fd, &member, &facts->fs_capabilities);
 }
 
 int add_subject(const struct subject *s, const struct idm_explain_info *place,
 		struct idm_explain_options *facts, uint32_t *unseen, struct idm_error *err)
 {
+	int r;
+
 	*unseen = place->unseen;
 	if (!s->user)
 		return 0;
@@ -211,9 +242,11 @@ int add_subject(const struct subject *s, const struct idm_explain_info *place,
 	facts->groups = s->groups;
 	facts->n_groups = s->n_groups;
 	facts->capabilities = capabilities_of(s, place);
-	facts->fs_capabilities = is_in_fs_userns(facts) ? facts->capabilities : 0;
 	/* The library has not tried this namespace. */
 	if (s->userns_pid && facts->userns_map && !facts->fs_map && !idm_is_on_block_device(place->fd))
 		*unseen |= IDM_UNSEEN_FS_USERNS;
-	return convert_user(s, facts, err);
+	r = convert_user(s, facts, err);
+	if (r == 0 && find_fs_capabilities(s, place, facts) < 0)
+		*unseen |= IDM_UNSEEN_FS_USERNS;
+	return r;
 }

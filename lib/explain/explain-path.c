@@ -62,7 +62,9 @@ static int pass_place(struct explained_path *e, const struct idm_mount_facts *mo
 		.mount = mount->info,
 		.bounding_set = e->process.bounding_set,
 		.fd = e->place->fd,
-		.unseen = e->process.unseen | mount->unseen | e->fs.unseen | e->inode.unseen,
+		.fs_userns_fd = e->fs.userns_fd,
+		.unseen = e->process.unseen | mount->unseen | e->fs.unseen | e->inode.unseen |
+			  (directory ? e->directory.unseen & IDM_UNSEEN_OWNER : 0),
 		.is_last = e->place->is_last,
 	};
 
@@ -101,7 +103,7 @@ static int collect_fs(struct explained_path *e, const struct idm_mount_facts *mo
 {
 	int r;
 
-	e->fs = (struct idm_fs_facts){ 0 };
+	e->fs = (struct idm_fs_facts){ .userns_fd = -1 };
 	if (!e->place->is_last && !mount->mapped)
 		return 0;
 	r = idm_collect_fs_userns(&e->process, e->place->fd, &e->fs);
@@ -124,7 +126,7 @@ static int collect_place(const struct idm_mount_facts *visible, void *data)
 		r = idm_fail_to_look(e->err, r, e->place->path, e->place->fd);
 	else
 		r = pass_place(e, &mount, directory);
-	idm_map_free(e->fs.map);
+	idm_release_fs_userns(&e->fs);
 	return r;
 }
 

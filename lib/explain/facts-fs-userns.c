@@ -16,9 +16,7 @@
 #include "lib/sys/procfs.h"
 #include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
-
-/* Deeper ones cannot be created. */
-#define LEVELS_MOST 33
+#include "lib/sys/userns-parents.h"
 
 /* ---- copies ---- */
 
@@ -89,30 +87,18 @@ static int has_mounted(const struct idm_process_facts *process, int fd, int user
 
 /* ---- those that could have ---- */
 
-static int open_userns_parent(int userns_fd)
-{
-	return idm_sys_ioctl(userns_fd, IDM_NS_GET_PARENT, NULL);
-}
-
-static void replace_by_parent(int *userns_fd)
-{
-	int parent = open_userns_parent(*userns_fd);
-
-	idm_close_fd(userns_fd);
-	*userns_fd = parent;
-}
-
 /* The namespace or one above it. Returns its descriptor, -ENODATA: none of them, or -errno. */
 static int find_among_parents(const struct idm_process_facts *process, int fd, int userns_fd)
 {
 	AUTO_CLOSE int ns = idm_sys_dup(userns_fd);
 
-	for (int level = 0; level < LEVELS_MOST && ns >= 0 && !idm_is_initial_userns(ns); level++) {
+	for (int level = 0; level < IDM_USERNS_LEVELS_MOST && ns >= 0 && !idm_is_initial_userns(ns);
+	     level++) {
 		int r = has_mounted(process, fd, ns);
 
 		if (r != 0)
 			return r < 0 ? r : idm_steal_fd(&ns);
-		replace_by_parent(&ns);
+		idm_replace_by_parent_userns(&ns);
 	}
 	return -ENODATA;
 }
@@ -154,21 +140,14 @@ static int find_fs_userns(const struct idm_process_facts *process, int fd)
 
 /* ---- facts about it ---- */
 
-/* The capabilities of the process count in all namespaces below its own. The owner has all of them. */
 static uint64_t find_capabilities_in(const struct idm_process_facts *process, int userns_fd)
 {
-	AUTO_CLOSE int ns = idm_sys_dup(userns_fd);
-	uid_t owner = IDM_EXPLAIN_NO_ID;
+	const struct idm_userns_member member = { process->userns_fd, process->fsuid,
+						  process->capabilities };
+	uint64_t capabilities;
 
-	for (int level = 0; level < LEVELS_MOST && ns >= 0; level++) {
-		if (process->userns_fd < 0 ? idm_is_initial_userns(ns)
-					   : idm_is_same_inode(ns, process->userns_fd))
-			return owner == process->fsuid ? ~0ULL : process->capabilities;
-		if (idm_sys_ioctl(ns, IDM_NS_GET_OWNER_UID, &owner) < 0)
-			owner = IDM_EXPLAIN_NO_ID;
-		replace_by_parent(&ns);
-	}
-	return 0;
+	idm_find_capabilities_in(userns_fd, &member, &capabilities);
+	return capabilities;
 }
 
 static int read_fs_map(int userns_fd, struct idm_map **map)
@@ -187,8 +166,8 @@ int idm_collect_fs_userns(const struct idm_process_facts *process, int fd, struc
 	AUTO_CLOSE int userns_fd = -1;
 	int r;
 
-	*facts = (struct idm_fs_facts){ .capabilities = process->is_initial ? process->capabilities
-									    : 0 };
+	*facts = (struct idm_fs_facts){ .capabilities = process->is_initial ? process->capabilities : 0,
+					.userns_fd = -1 };
 	if (idm_is_on_block_device(fd))
 		return 0;
 	userns_fd = find_fs_userns(process, fd);
@@ -197,10 +176,17 @@ int idm_collect_fs_userns(const struct idm_process_facts *process, int fd, struc
 	r = userns_fd < 0 ? userns_fd : read_fs_map(userns_fd, &facts->map);
 	if (r == 0) {
 		facts->capabilities = find_capabilities_in(process, userns_fd);
+		facts->userns_fd = idm_steal_fd(&userns_fd);
 		return 0;
 	}
 	idm_map_free(facts->map);
 	facts->map = NULL;
 	facts->unseen = IDM_UNSEEN_FS_USERNS;
 	return r == -ENOMEM ? r : 0;
+}
+
+void idm_release_fs_userns(struct idm_fs_facts *facts)
+{
+	idm_map_free(facts->map);
+	idm_close_fd(&facts->userns_fd);
 }

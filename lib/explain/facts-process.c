@@ -114,46 +114,55 @@ static int collect_userns_map(struct idm_process_facts *process, pid_t pid, stru
 	return 0;
 }
 
-static int add_identities(struct idm_map *map, unsigned int kind, const struct idm_side *side,
-			  struct idm_error *err)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < side->n; i++) {
-		const struct idm_entry *e = &side->entries[i];
-		const struct idm_entry same = { e->disk, e->disk, e->count };
-
-		r = idm_map_add(map, kind, &same, 1, err);
-	}
-	return r;
-}
-
-static int add_inside_column(struct idm_map *ids, const struct idm_map *map, struct idm_error *err)
-{
-	int r = add_identities(ids, IDM_UID, &map->uid, err);
-
-	return r < 0 ? r : add_identities(ids, IDM_GID, &map->gid, err);
-}
-
-int idm_collect_own_ids(struct idm_map **ids, struct idm_error *err)
-{
-	AUTO_MAP struct idm_map *map = NULL;
-	int r = idm_map_new(ids);
-
-	r = r < 0 ? r : idm_map_new(&map);
-	if (r < 0)
-		return idm_fail_errno(err, r, step, NULL);
-	r = idm_map_add_pid(map, getpid(), err);
-	return r < 0 ? r : add_inside_column(*ids, map, err);
-}
-
 static int collect_own_userns(struct idm_process_facts *process, struct idm_error *err)
 {
+	idm_map_free(process->userns_map);
+	process->userns_map = NULL;
 	process->is_initial = process->caller_is_initial;
 	if (process->is_initial)
 		return 0;
 	process->userns_fd = idm_procfs_open_self("ns/user", step, NULL);
 	return idm_collect_own_ids(&process->userns_map, err);
+}
+
+/*
+ * Of its own namespace, a reader gets the IDs of the parent. So the same text as of the caller is that
+ * of the caller's namespace, or of another that happens to be like it. In doubt it is the caller's,
+ * whose map then replaces the text, and the namespace itself is not visible.
+ */
+static int settle_closed_userns(struct idm_process_facts *process, const struct idm_map *callers,
+				struct idm_error *err)
+{
+	AUTO_MAP struct idm_map *ids = NULL;
+	int r = idm_collect_own_ids(&ids, err);
+
+	if (r < 0)
+		return r;
+	if (idm_has_outside_ids(callers, ids))
+		return collect_own_userns(process, err);
+	if (idm_map_equal(callers, ids))
+		return 0;
+	process->unseen |= IDM_UNSEEN_PROCESS_IDS;
+	idm_map_free(process->userns_map);
+	process->userns_map = ids;
+	ids = NULL;
+	return 0;
+}
+
+static int collect_closed_userns(struct idm_process_facts *process, pid_t pid, struct idm_error *err)
+{
+	AUTO_MAP struct idm_map *callers = NULL;
+	int r = collect_userns_map(process, pid, err);
+
+	if (r < 0 || process->caller_is_initial || !process->userns_map)
+		return r;
+	r = idm_map_new(&callers);
+	if (r < 0)
+		return idm_fail_errno(err, r, step, NULL);
+	r = idm_map_add_pid(callers, getpid(), err);
+	if (r < 0 || !idm_map_equal(callers, process->userns_map))
+		return r;
+	return settle_closed_userns(process, callers, err);
 }
 
 static int collect_userns(struct idm_process_facts *process, int directory, pid_t pid,
@@ -162,8 +171,10 @@ static int collect_userns(struct idm_process_facts *process, int directory, pid_
 	AUTO_CLOSE int own = idm_procfs_open_self("ns/user", step, NULL);
 	AUTO_CLOSE int other = idm_procfs_openat(directory, "ns/user", O_RDONLY);
 
-	if (own < 0 || other < 0 || !idm_is_same_inode(own, other)) {
-		if (other >= 0 && !idm_is_initial_userns(other))
+	if (own < 0 || other < 0)
+		return collect_closed_userns(process, pid, err);
+	if (!idm_is_same_inode(own, other)) {
+		if (!idm_is_initial_userns(other))
 			process->userns_fd = idm_steal_fd(&other);
 		return collect_userns_map(process, pid, err);
 	}

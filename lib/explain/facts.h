@@ -41,8 +41,13 @@ struct idm_process_facts {
 int idm_collect_process(pid_t pid, struct idm_process_facts *process, struct idm_error *err);
 void idm_release_process(struct idm_process_facts *process);
 
+/* ---- own-id-map.c ---- */
+
 /* The IDs of the caller's user namespace, each for itself. The caller frees *map whatever came back. */
 int idm_collect_own_ids(struct idm_map **map, struct idm_error *err);
+
+/* Whether an ID outside is not one of `own`, which has each for itself. */
+bool idm_has_outside_ids(const struct idm_map *map, const struct idm_map *own);
 
 /* ---- facts-lsm.c ---- */
 
@@ -75,11 +80,13 @@ struct idm_fs_facts {
 	struct idm_map
 		*map; /* of the user namespace that mounted it; NULL: the initial one, or unseen */
 	uint64_t capabilities; /* of the process, in there */
+	int userns_fd;	       /* -1: the initial one, or unseen */
 	uint32_t unseen;
 };
 
-/* The caller frees facts->map. Returns 0 or -ENOMEM. */
+/* Call idm_release_fs_userns() whatever came back. Returns 0 or -ENOMEM. */
 int idm_collect_fs_userns(const struct idm_process_facts *process, int fd, struct idm_fs_facts *facts);
+void idm_release_fs_userns(struct idm_fs_facts *facts);
 
 /* Whether the initial user namespace owns the process's mount namespace. */
 bool idm_is_in_initial_mounts(const struct idm_process_facts *process);

@@ -67,7 +67,7 @@ static bool copy_place_parts(struct copied_place *copy, const struct idm_explain
 	bool complete = true;
 
 	copy->info = *place;
-	copy->info.fd = -1;
+	copy->info.fd = copy->info.fs_userns_fd = -1;
 	copy->info.path = strdup(place->path);
 	copy->info.mount = place->mount ? idm_copy_mount_info(place->mount) : NULL;
 	copy->info.facts = &copy->facts;
@@ -82,6 +82,8 @@ int idm_copy_place(const struct idm_explain_info *place, struct idm_explain_info
 
 	if (r == 0)
 		r = made->info.fd = idm_sys_dup(place->fd);
+	if (r >= 0 && place->fs_userns_fd >= 0)
+		r = made->info.fs_userns_fd = idm_sys_dup(place->fs_userns_fd);
 	if (r < 0)
 		idm_free_place(made);
 	else
@@ -96,6 +98,7 @@ void idm_free_place(void *copy)
 	if (!place)
 		return;
 	idm_close_fd(&place->info.fd);
+	idm_close_fd(&place->info.fs_userns_fd);
 	free((char *)place->info.path);
 	idm_free_mount_info((struct idm_mount_info *)place->info.mount);
 	idm_map_free((struct idm_map *)place->facts.mount_map);

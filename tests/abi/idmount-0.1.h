@@ -2061,6 +2061,9 @@ struct idm_explain_info {
 	uint32_t unseen;                    /* IDM_UNSEEN_* */
 	int fd;                             /* O_PATH; the library closes it */
 	bool is_last;                       /* it is the path itself, not a directory on the way */
+	int fs_userns_fd;                   /* the user namespace that mounted the filesystem, of which fs_map
+					       is the map; -1: the initial one, or IDM_UNSEEN_FS_USERNS; the
+					       library closes it */
 };
 
 #define IDM_EXPLAIN_NOFOLLOW 0x8U /* a symbolic link at the end of the path is not followed */

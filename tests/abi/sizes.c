@@ -172,6 +172,7 @@ TEST(explain)
 	assert_at(struct idm_explain_info, unseen, 52);
 	assert_at(struct idm_explain_info, fd, 56);
 	assert_at(struct idm_explain_info, is_last, 60);
+	assert_at(struct idm_explain_info, fs_userns_fd, 64);
 	assert_int_equal(sizeof(struct idm_acl_entry), 12);
 }
 

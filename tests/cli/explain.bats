@@ -1849,3 +1849,52 @@ times()
 	run -0 idmount explain --pid "$pid" --user 0:0 --create /mnt/dst
 	run -0 idmount explain --pid "$member" --user 100000:100000 --create /mnt/dst
 }
+
+@test "a process of the caller's user namespace, whose files in /proc are closed to the caller" {
+	reachable
+	touch src/file src/other
+	chown 100005:100005 src/file
+	chown 5:5 src/other
+	chmod 600 src/*
+	start_container
+	start_root
+	same 'root there' null "$(kernel_errno inside cat /mnt/src/file)"
+	same 'another owner' EACCES "$(kernel_errno inside cat /mnt/src/other)"
+	# The kernel shows the caller's own namespace with the IDs of the one above.
+	run -0 inside_as 1 "$program" explain --pid "$member" --read /mnt/src/file
+	[[ $output == *'user namespace: 0:0:1000'* ]]
+	run -1 inside_as 1 "$program" explain --pid "$member" --read /mnt/src/other
+	# As of the files of the caller, with those open.
+	run -0 inside "$program" explain --pid "$member" --read /mnt/src/file
+	# A map that fits both is in doubt.
+	start_container '0 1 1
+1 0 1'
+	start_root
+	run inside_as 1 "$program" explain --pid "$member" --read /mnt/src/file
+	[[ $output == *'some IDs of the process are not visible from this user namespace'* ]]
+}
+
+# member_of PID USERNS: runs the command as root of that user namespace, in the mount namespace of the process.
+member_of()
+{
+	nsenter --target "$1" --mount -- nsenter --user="/proc/$2/ns/user" --setuid 0 --setgid 0 -- "${@:3}"
+}
+
+@test "two user namespaces with the same map: only the one that mounted the filesystem counts" {
+	local mounter other ns
+
+	reachable
+	start_container
+	mounter=$pid
+	start_container
+	other=$pid
+	nsenter --target "$mounter" --user --mount --setuid 0 --setgid 0 -- sh -c 'mount -t tmpfs none /mnt/src &&
+		touch /mnt/src/file && chown 7:7 /mnt/src/file'
+	nsenter --target "$mounter" --mount -- "$program" mount -m 0:100000 /mnt/src /mnt/dst
+	for ns in "$other" "$mounter"; do
+		run nsenter --target "$mounter" --mount -- "$program" explain --userns "$ns" --user 0:0 --chown 0:0 --json /mnt/dst/file
+		echo "$output"
+		same 'is known' null "$(jq '.[].steps[-1] | select(.allowed == null)' <<<"$output" | grep . || echo null)"
+		same "process $ns" "$(kernel_errno member_of "$mounter" "$ns" chown 0:0 /mnt/dst/file)" "$(jq -r '.[].steps[-1].errno' <<<"$output")"
+	done
+}
