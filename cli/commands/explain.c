@@ -54,7 +54,7 @@ struct request {
 	unsigned int accesses; /* 1 << IDM_ACCESS_*; 0: the common ones */
 	uint32_t new_uid, new_gid;
 	bool refused;
-	unsigned int uncopyable; /* by directories on the way; see struct verdict */
+	struct layer_copy copies[MOUNTERS_MOST]; /* of the directories on the way */
 	const char *path;	 /* as it is in the command line */
 	struct verdict removal;	 /* of a file in the last directory on the way, by its layer */
 	bool removal_judged;
@@ -103,7 +103,7 @@ static bool judge_layers(const struct request *request, struct verdict *v)
 /* They show what they permit to read. A change, or a directory that several of them have, asks more. */
 static void note_unseen_layers(struct request *request, struct verdict *v)
 {
-	bool merges = S_ISDIR(v->facts.inode->mode) && v->facts.access != IDM_ACCESS_EXECUTE;
+	bool merges = S_ISDIR(v->facts.inode->mode);
 	bool changes = v->facts.access != IDM_ACCESS_READ && v->facts.access != IDM_ACCESS_EXECUTE;
 
 	request->report.unseen |= IDM_UNSEEN_LAYERS;
@@ -118,13 +118,16 @@ static int find_verdict(struct request *request, struct verdict *v, struct idm_e
 	if (r < 0)
 		return r;
 	/* The library does not see layers. */
-	v->uncopyable = is_on_overlay(v) ? request->uncopyable : 0;
+	memset(v->copies, 0, sizeof(v->copies));
+	if (is_on_overlay(v))
+		memcpy(v->copies, request->copies, sizeof(v->copies));
 	if (is_on_overlay(v) && v->result.errnum)
 		judge_layer_first(v);
 	else if (is_on_overlay(v) && !judge_layers(request, v))
 		note_unseen_layers(request, v);
+	refuse_removal_elsewhere(v);
 	if (!v->place->is_last)
-		request->uncopyable = v->uncopyable;
+		memcpy(request->copies, v->copies, sizeof(v->copies));
 	if (!v->place->is_last && !v->result.errnum)
 		note_removal(request, v);
 	return note_verdict(v, request);
@@ -235,7 +238,7 @@ static int explain_one(struct request *request, const char *path)
 	int r;
 
 	request->path = path;
-	request->uncopyable = 0;
+	memset(request->copies, 0, sizeof(request->copies));
 	request->removal_judged = false;
 	request->uid = IDM_EXPLAIN_NO_ID;
 	begin_path_report(&request->report, path);

@@ -89,56 +89,33 @@ static void imagine_inodes(struct hidden_entries *hidden)
 	imagine_owner(hidden, IDM_GID, &hidden->directory.gid);
 }
 
-static bool may_hidden_entries_allow(const struct verdict *v)
+/* 0: they allow it; else the errno with the best of them. */
+static int find_errno_of_hidden_entries(const struct verdict *v)
 {
 	struct hidden_entries hidden = { .facts = v->facts };
 	struct idm_explain_result result = IDM_EXPLAIN_RESULT_INIT;
-	bool allows;
+	int errnum;
 
 	if (!v->facts.mount_map || idm_map_copy(v->facts.mount_map, &hidden.map) < 0)
-		return true;
+		return 0;
 	hidden.facts.mount_map = hidden.map;
 	imagine_process(&hidden);
 	imagine_inodes(&hidden);
-	allows = idm_explain(&hidden.facts, &result, NULL) == 0 && !result.rule;
+	errnum = idm_explain(&hidden.facts, &result, NULL) < 0 ? 0 : result.errnum;
 	idm_map_free(hidden.map);
-	return allows;
+	return errnum;
 }
 
-/* ---- owners that are not certain ---- */
-
-bool may_lack_owner(const struct verdict *v)
+static void doubt_map(struct verdict *v)
 {
-	return v->place->unseen & IDM_UNSEEN_OWNER && !v->has_certain_owner && !v->facts.mount_map &&
-	       (is_on_overlay(v) || v->facts.fs_map);
-}
+	int errnum = find_errno_of_hidden_entries(v);
 
-static void remove_owner(struct idm_explain_inode *inode)
-{
-	const uint32_t hidden = IDM_EXPLAIN_NO_ID - 1;
-
-	if (inode->uid == hidden || inode->uid == idm_overflow_id(IDM_UID))
-		inode->uid = IDM_EXPLAIN_NO_ID;
-	if (inode->gid == hidden || inode->gid == idm_overflow_id(IDM_GID))
-		inode->gid = IDM_EXPLAIN_NO_ID;
-}
-
-/* If only one of both refuses, the verdict is that one. */
-static void doubt_owner(struct verdict *v)
-{
-	struct idm_explain_inode inode = *v->facts.inode;
-	struct idm_explain_options facts = v->facts;
-	struct idm_explain_result result = IDM_EXPLAIN_RESULT_INIT;
-
-	remove_owner(&inode);
-	facts.inode = &inode;
-	if (idm_explain(&facts, &result, NULL) < 0 || result.errnum == v->result.errnum)
-		return;
-	v->is_unknown = !result.errnum || !v->result.errnum;
-	v->ownerless_errnum = v->is_unknown ? 0 : result.errnum;
-	v->doubt = v->result.errnum ? "the file has no owner" : "the file has the owner that is shown";
-	if (!v->result.errnum)
-		v->result = result;
+	v->is_unknown = !errnum;
+	v->doubt = "a map entry that is not visible here does";
+	if (errnum && errnum != v->result.errnum) {
+		v->other_errnum = errnum;
+		v->other_case = "a map entry that is not visible here has the owner";
+	}
 }
 
 /* ---- capabilities that are not visible ---- */
@@ -168,15 +145,15 @@ int fill_in_verdict(struct verdict *v, struct idm_error *err)
 
 	v->reason = NULL;
 	v->is_unknown = false;
-	v->ownerless_errnum = 0;
+	v->doubt = NULL;
+	v->other_errnum = 0;
 	v->result = (struct idm_explain_result)IDM_EXPLAIN_RESULT_INIT;
 	r = idm_explain(&v->facts, &v->result, err);
 	if (r == 0 && v->result.rule && v->place->unseen & IDM_UNSEEN_MOUNT_MAP)
-		v->is_unknown = may_hidden_entries_allow(v);
-	v->doubt = "a map entry that is not visible here does";
+		doubt_map(v);
 	if (r == 0)
 		doubt_capabilities(v);
-	if (r == 0 && may_lack_owner(v))
+	if (r == 0)
 		doubt_owner(v);
 	return r;
 }

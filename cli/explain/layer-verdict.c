@@ -9,33 +9,18 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "layer-mounters.h"
-#include "layer.h"
+#include "layer-check.h"
 #include "lib/sys/capability.h"
 
 #define EVERY_CAPABILITY (~0ULL)
 
-struct layer_check {
-	struct verdict *v;
-	const struct layer_file *file;
-	struct mounters mounters;
-	unsigned int refused; /* 1 << N: to mounter N */
-	const char *doubt;    /* of a refusal, after "unless"; NULL: none */
-	bool is_judged;
-};
-
 /* ---- accesses ---- */
-
-static bool is_special(uint32_t mode)
-{
-	return !S_ISREG(mode) && !S_ISDIR(mode) && !S_ISLNK(mode);
-}
 
 /* Those that the mounter requires in the layer, one after the other. Returns how many. */
 static size_t list_layer_accesses(const struct verdict *v, const struct layer_file *file,
 				  enum idm_access list[2])
 {
-	bool copies = file->lower && !is_special(v->facts.inode->mode);
+	bool copies = file->lower && !is_special_file(v->facts.inode->mode);
 
 	list[0] = v->facts.access;
 	list[1] = copies ? IDM_ACCESS_READ : IDM_ACCESS_WRITE;
@@ -61,60 +46,6 @@ static size_t list_layer_accesses(const struct verdict *v, const struct layer_fi
 	default:
 		return 1;
 	}
-}
-
-/* ---- copies to the upper layer ---- */
-
-static bool is_copied(const struct verdict *v, const struct layer_file *file)
-{
-	if (!file->lower || v->facts.access == IDM_ACCESS_READ || v->facts.access == IDM_ACCESS_EXECUTE)
-		return false;
-	/* A whiteout hides a file that is removed. Its directory gets that, so it is copied. */
-	if (v->facts.access == IDM_ACCESS_UNLINK)
-		return !v->place->is_last;
-	return v->facts.access != IDM_ACCESS_WRITE || !is_special(v->facts.inode->mode);
-}
-
-static bool has_owner(const struct mounter *mounter, unsigned int kind, uint32_t seen)
-{
-	uint32_t inside;
-
-	return seen != IDM_EXPLAIN_NO_ID &&
-	       (!mounter->userns_map || idm_map_to_disk(mounter->userns_map, kind, seen, &inside) == 0);
-}
-
-/* ovl_copy_up_one(): owner and group have to exist in the user namespace that mounted the overlay. */
-static bool can_copy(const struct mounter *mounter, const struct idm_explain_result *layer)
-{
-	return has_owner(mounter, IDM_UID, layer->uid) && has_owner(mounter, IDM_GID, layer->gid);
-}
-
-/* may_create(): so must those of a new file. */
-static bool can_create(const struct mounter *mounter, const struct idm_explain_options *facts)
-{
-	return facts->access != IDM_ACCESS_CREATE ||
-	       (has_owner(mounter, IDM_UID, facts->fsuid) && has_owner(mounter, IDM_GID, facts->fsgid));
-}
-
-static int refuse_creator(struct verdict *v)
-{
-	snprintf(v->layer_reason, sizeof(v->layer_reason),
-		 "the user namespace that mounted the overlay does not have user %u or group %u",
-		 v->facts.fsuid, v->facts.fsgid);
-	v->reason = v->layer_reason;
-	v->result.errnum = EOVERFLOW;
-	return 1;
-}
-
-static int refuse_copy(struct verdict *v)
-{
-	snprintf(
-		v->layer_reason, sizeof(v->layer_reason),
-		"the overlay cannot copy it to the upper layer: the user namespace that mounted it does "
-		"not have the owner or group of the file, or of a directory on the way");
-	v->reason = v->layer_reason;
-	v->result.errnum = EOVERFLOW;
-	return 1;
 }
 
 /* ---- verdicts ---- */
@@ -200,9 +131,8 @@ static int judge_mounter(struct layer_check *check, const struct idm_explain_inf
 		if (fill_in_verdict(&layer, NULL) == 0 && n && layer.result.errnum)
 			return refuse_by_layer(check, &layer);
 	}
-	if (check->file->lower && !can_copy(mounter, &layer.result))
-		v->uncopyable |= 1U << i;
-	return is_copied(v, check->file) && v->uncopyable >> i & 1 ? refuse_copy(v) : 0;
+	note_copy(check, i, place, &layer.result);
+	return judge_copy(check, i);
 }
 
 static void judge_mounters(struct layer_check *check, const struct idm_explain_info *place)
@@ -258,7 +188,7 @@ static void judge_merged(struct layer_check *check)
 		if (idm_explain_path(0, check->file->merged[i], IDM_EXPLAIN_NOFOLLOW, judge_merged_file,
 				     check, NULL) < 0)
 			check->is_judged = false;
-	if (check->refused && check->v->facts.access == IDM_ACCESS_EXECUTE)
+	if (check->refused && check->v->facts.access == IDM_ACCESS_EXECUTE && !check->v->is_new_name)
 		check->doubt = "a layer above it has the name";
 }
 
@@ -269,6 +199,29 @@ static void judge_merged(struct layer_check *check)
 static bool is_judged_as_shown(const struct verdict *v)
 {
 	return v->facts.access == IDM_ACCESS_READ || v->facts.access == IDM_ACCESS_EXECUTE;
+}
+
+static void note_refused_search(struct verdict *v)
+{
+	if (v->result.errnum == EACCES)
+		return;
+	v->other_errnum = EACCES;
+	v->other_case = "a layer that is not visible refuses the search";
+}
+
+/* A layer that is not visible can refuse the search for a name. */
+static void doubt_unseen_layers(struct layer_check *check)
+{
+	struct verdict *v = check->v;
+	enum idm_access access;
+
+	if (!check->file->merged_unseen || !get_merged_access(v, &access) ||
+	    access != IDM_ACCESS_EXECUTE)
+		return;
+	if (!check->refused)
+		check->is_judged = false;
+	else
+		note_refused_search(v);
 }
 
 static bool are_all_refused(const struct layer_check *check)
@@ -287,8 +240,10 @@ static void judge_layer_of(struct layer_check *check)
 				 NULL);
 	else if (check->mounters.n)
 		judge_mounters(check, v->place);
-	if (!check->refused && check->is_judged)
+	if (check->is_judged && (!check->refused || v->facts.access == IDM_ACCESS_CREATE))
 		judge_merged(check);
+	if (check->is_judged)
+		doubt_unseen_layers(check);
 	if (check->refused && !are_all_refused(check))
 		check->doubt = "another process mounted it";
 	v->is_unknown = check->doubt;
@@ -314,6 +269,8 @@ bool judge_layer(struct verdict *v)
 	struct layer_check check = { .v = v, .file = &file };
 
 	find_layer_file(v, &file);
+	if (!*file.path)
+		file.merged_unseen = true;
 	if (!*file.path && file.is_copied_up)
 		file.lower = 1;
 	if (can_be_judged(v, &file))
@@ -339,8 +296,13 @@ void judge_layer_first(struct verdict *v)
 {
 	struct verdict first = *v;
 
+	first.is_new_name = v->facts.access == IDM_ACCESS_CREATE;
 	if (!get_first_access(v, &first.facts) || fill_in_verdict(&first, NULL) < 0 ||
-	    first.result.errnum || !judge_layer(&first) || !first.result.errnum || first.is_unknown)
+	    first.result.errnum)
+		return;
+	if (!judge_layer(&first) && first.is_new_name)
+		note_refused_search(v);
+	if (!first.result.errnum || first.is_unknown)
 		return;
 	first.facts = v->facts;
 	*v = first;

@@ -24,6 +24,7 @@
 #include "lib/base/unescape.h"
 #include "lib/sys/capability.h"
 #include "lib/sys/syscall.h"
+#include "mount-rows.h"
 #include "process-file.h"
 
 struct layer_search {
@@ -135,6 +136,29 @@ static void read_layer_map(int fd, struct layer_file *file)
 	file->map = NULL;
 }
 
+static int note_layer_owner(const struct idm_explain_info *place, void *data)
+{
+	struct layer_file *file = data;
+
+	if (!place->is_last)
+		return 0;
+	file->uid = place->facts->inode->uid;
+	file->gid = place->facts->inode->gid;
+	file->map_unseen |= place->unseen & IDM_UNSEEN_OWNER;
+	return 0;
+}
+
+/* The map can have the ID that also stands for no owner. Then only a copy without the map tells. */
+static void settle_layer_owner(struct layer_file *file, const struct statx *st)
+{
+	bool overflows = st->stx_uid == idm_overflow_id(IDM_UID) ||
+			 st->stx_gid == idm_overflow_id(IDM_GID);
+
+	if (file->map && overflows &&
+	    idm_explain_path(0, file->path, IDM_EXPLAIN_NOFOLLOW, note_layer_owner, file, NULL) < 0)
+		file->map_unseen = true;
+}
+
 static uint32_t to_layer_disk(const struct layer_file *file, unsigned int kind, uint32_t seen)
 {
 	uint32_t id = seen;
@@ -154,6 +178,7 @@ static int use_layer_file(struct layer_search *s, int fd, const struct statx *st
 	read_layer_map(fd, file);
 	file->uid = to_layer_disk(file, IDM_UID, st->stx_uid);
 	file->gid = to_layer_disk(file, IDM_GID, st->stx_gid);
+	settle_layer_owner(file, st);
 	return S_ISDIR(st->stx_mode) ? continue_merge(s, fd) : SEARCH_ENDED;
 }
 
@@ -283,29 +308,6 @@ static void search_mountinfo(struct layer_search *s, FILE *mountinfo, uint64_t i
 	free(line);
 }
 
-/* The path of a file below the root directory of its overlay, or NULL. `path` keeps it. */
-static const char *find_path_below(const struct verdict *v, char *path, size_t size)
-{
-	const struct idm_mount_info *mount = v->place->mount;
-	size_t root = strcmp(mount->root, "/") == 0 ? 0 : strlen(mount->root);
-	size_t target = strcmp(mount->target, "/") == 0 ? 0 : strlen(mount->target);
-	char link[32];
-	ssize_t n;
-
-	if (root >= size || !*mount->target)
-		return NULL;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", v->place->fd);
-	n = readlink(link, path, size - root - 1);
-	if (n < (ssize_t)target || (size_t)n >= size - root - 1)
-		return NULL;
-	path[n] = '\0';
-	if (strncmp(path, mount->target, target) != 0 || (path[target] && path[target] != '/'))
-		return NULL;
-	memmove(path + root, path + target, (size_t)n - target + 1);
-	memcpy(path, mount->root, root);
-	return path;
-}
-
 static void query_root(const struct verdict *v, struct statx *root)
 {
 	const struct idm_mount_info *mount = v->place->mount;
@@ -318,16 +320,6 @@ static void query_root(const struct verdict *v, struct statx *root)
 	if (strcmp(mount->root, "/") != 0 || fd < 0 || idm_short_mount_id(fd, &id) < 0 ||
 	    idm_short_mount_id(v->place->fd, &own) < 0 || id != own || query_fingerprint(fd, root) < 0)
 		*root = (struct statx){ 0 };
-}
-
-static FILE *open_mountinfo(pid_t pid)
-{
-	int fd = open_process_file(pid, "mountinfo", O_RDONLY);
-	FILE *mountinfo = fd < 0 ? NULL : fdopen(fd, "r");
-
-	if (fd >= 0 && !mountinfo)
-		close(fd);
-	return mountinfo;
 }
 
 bool is_on_overlay(const struct verdict *v)
@@ -364,9 +356,11 @@ void free_layer_file(struct layer_file *file)
 
 static void settle_id(const struct layer_file *file, unsigned int kind, uint32_t *id)
 {
-	uint32_t disk = kind == IDM_UID ? file->uid : file->gid;
+	uint32_t disk = kind == IDM_UID ? file->uid : file->gid, seen;
+	bool is_mapped = disk != IDM_EXPLAIN_NO_ID &&
+			 (!file->map || idm_map_to_seen(file->map, kind, disk, &seen) == 0);
 
-	if (*id == idm_overflow_id(kind) && disk == IDM_EXPLAIN_NO_ID)
+	if (*id == idm_overflow_id(kind) && !is_mapped)
 		*id = IDM_EXPLAIN_NO_ID;
 }
 

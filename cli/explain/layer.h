@@ -36,6 +36,11 @@ void free_layer_file(struct layer_file *file);
  */
 void settle_owner(struct verdict *v, struct idm_explain_inode *inode);
 
+/* ---- layer-acl.c ---- */
+
+/* Whether the default ACL of a directory names an ID that is shown as none. */
+bool has_unmapped_default_acl(int fd);
+
 /* ---- layer-verdict.c ---- */
 
 /*

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "cli/common/mount-root.h"
-#include "verdict.h"
+#include "mount-rows.h"
 
 static void refuse_removal(struct verdict *v, int errnum, const char *reason)
 {
@@ -47,6 +47,13 @@ bool refuse_last_name(const char *path, struct verdict *v)
 }
 
 /* ---- mount points ---- */
+
+void refuse_removal_elsewhere(struct verdict *v)
+{
+	if (v->facts.access == IDM_ACCESS_UNLINK && v->place->is_last && !v->result.errnum &&
+	    is_covered_elsewhere(v))
+		refuse_removal(v, EBUSY, "it is a mount point on another mount of its filesystem");
+}
 
 bool is_covered_by_mount(const struct idm_explain_info *place)
 {

@@ -6,9 +6,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "layer-mounters.h"
 #include "subject.h"
 
 #define VERDICT_TEXT 512
+
+/* Copies of an overlay to its upper layer. */
+struct layer_copy {
+	int errnum;	   /* of the copy of the file, or of a directory on the way; 0: it is possible */
+	int parent_errnum; /* of any copy to the last directory on the way that is in the upper layer */
+	bool may_lack_owner; /* one of those that would be copied */
+};
 
 struct verdict {
 	const struct idm_explain_info *place; /* of which the facts are */
@@ -18,13 +26,14 @@ struct verdict {
 	const char *reason;		  /* of a refusal without a rule; NULL: a rule refuses */
 	bool is_unknown;		  /* a fact that is not visible may allow what is refused */
 	const char *doubt;		  /* is_unknown: which one, after "unless" */
-	int ownerless_errnum;	/* refused too, if the owner that is shown stands for none; or 0 */
-	bool has_certain_owner; /* the layer of an overlay has told it */
+	int other_errnum;		  /* refused too, with a fact that is not visible; or 0 */
+	const char *other_case;		  /* other_errnum: which one, after "if" */
+	bool has_certain_owner;	  /* the layer of an overlay has told it */
 	const struct subject *subject;
 	unsigned int accesses; /* 1 << IDM_ACCESS_*: a cure for a permission cures these refusals, too */
 	char layer_reason[VERDICT_TEXT]; /* `reason`, if a layer of an overlay refuses */
-	unsigned int uncopyable; /* 1 << N: the overlay of judge_layer()'s mounter N cannot copy up
-				    the file or a directory on the way */
+	struct layer_copy copies[MOUNTERS_MOST]; /* by judge_layer(), for each of its mounters */
+	bool is_new_name;			 /* IDM_ACCESS_EXECUTE: of a name that no layer has */
 };
 
 const char *access_word(enum idm_access access, bool is_directory);
@@ -52,6 +61,11 @@ bool may_lack_owner(const struct verdict *v);
 
 /* Whether the entry is that of a user or group (`kind`), by the ID that the mount shows. */
 bool is_acl_entry_of(const struct verdict *v, const struct idm_acl_entry *e, uint32_t kind, uint32_t id);
+
+/*
+ * If facts fit several owners, judges each of them. Makes the verdict unknown, or notes another errno.
+ */
+void doubt_owner(struct verdict *v);
 
 /* Judges the facts. Fills in result, reason and is_unknown. Returns 0, or -errno with the error. */
 int fill_in_verdict(struct verdict *v, struct idm_error *err);
@@ -102,6 +116,9 @@ size_t parent_length(const char *path);
  * entry in a directory. Fills in the verdict.
  */
 bool refuse_last_name(const char *path, struct verdict *v);
+
+/* Refuses a removal that only a mount point on another mount of the filesystem prevents. */
+void refuse_removal_elsewhere(struct verdict *v);
 
 bool is_covered_by_mount(const struct idm_explain_info *place);
 

@@ -246,12 +246,20 @@ static const char *append_hint(const struct verdict *v)
 	return may_append ? "; with O_APPEND, as by >> in a shell, it is written" : "";
 }
 
+static void append_doubt(const struct verdict *v, char *text, size_t size)
+{
+	if (v->is_unknown)
+		append(text, size, ", unless %s", v->doubt);
+	if (v->other_errnum)
+		append(text, size, "; %s, if %s", idm_errno_name(v->other_errnum), v->other_case);
+}
+
 void describe_refusal(const struct verdict *v, char *text, size_t size)
 {
 	*text = '\0';
 	if (v->reason) {
-		append(text, size, "%s%s%s", v->reason, v->is_unknown ? ", unless " : "",
-		       v->is_unknown ? v->doubt : "");
+		append(text, size, "%s", v->reason);
+		append_doubt(v, text, size);
 		return;
 	}
 	if (v->result.on_directory)
@@ -273,11 +281,7 @@ void describe_refusal(const struct verdict *v, char *text, size_t size)
 	}
 	if (v->result.capable && is_about_capability(v->result.rule))
 		append_useless_capability(v, text, size);
-	if (v->is_unknown)
-		append(text, size, ", unless %s", v->doubt);
-	if (v->ownerless_errnum)
-		append(text, size, "; %s, if the file has no owner",
-		       idm_errno_name(v->ownerless_errnum));
+	append_doubt(v, text, size);
 }
 
 const char *unseen_text(uint32_t bit)

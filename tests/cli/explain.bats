@@ -1850,6 +1850,76 @@ times()
 	run -0 idmount explain --pid "$member" --user 100000:100000 --create /mnt/dst
 }
 
+@test "a mount point on another mount of its filesystem is not removed" {
+	local uid path
+
+	reachable
+	mkdir -m 777 src/open src/closed
+	mkdir src/open/{directory,free} src/closed/directory
+	touch "src/open/a file" src/open/free-file
+	chmod 755 src/closed
+	mount --bind src dst
+	mount --bind src/open/free src/open/directory
+	mount --bind src/open/free src/closed/directory
+	mount --bind src/open/free-file "src/open/a file"
+	for uid in 0 1000; do
+		for path in open/directory 'open/a file' closed/directory; do
+			run -1 explain_as "$uid" --unlink --json "/mnt/dst/$path"
+			same "user $uid, $path" "$(removal_errno "$uid" "/mnt/dst/$path")" "$(member errno <<<"$output")"
+		done
+	done
+	run -1 explain_as 1000 --unlink /mnt/dst/open/directory
+	[[ $output == *'unlink   refused, EBUSY: it is a mount point on another mount of its filesystem'* ]]
+	run -0 explain_as 1000 --unlink /mnt/dst/open/free
+	# Without that mount the kernel removes it.
+	umount src/open/directory
+	run -0 explain_as 1000 --unlink /mnt/dst/open/directory
+	as 1000 rmdir dst/open/directory
+}
+
+@test "an owner that is shown as 65534: each that it can be is judged" {
+	reachable
+	touch src/unmapped src/own src/fixed
+	chown 100001:100001 src/unmapped
+	chown 65534:65534 src/own src/fixed
+	chmod 666 src/*
+	chmod 600 src/fixed
+	noting idmount mount -m 0:0:65536 src dst
+	# The ordinary user cannot make a copy of the mount without its map.
+	same 'no owner' EACCES "$(kernel_errno as 1000 sh -c ': >>/mnt/dst/unmapped')"
+	same 'the owner' null "$(kernel_errno as 1000 sh -c ': >>/mnt/dst/own')"
+	for file in unmapped own; do
+		run -1 explain_as 1000 --write "/mnt/dst/$file"
+		[[ $output == *'write    not known, EACCES: the mount does not map the owner'*', unless the file has the owner that is shown'* ]]
+	done
+	# Both refuse, with two errors.
+	run -1 explain_as 1000 --chmod /mnt/dst/fixed
+	[[ $output == *'chmod    refused, EPERM: the process does not own it; EOVERFLOW, if the file has no owner'* ]]
+	# Root can make one.
+	run -0 idmount explain --write /mnt/dst/own
+	run -1 idmount explain --write /mnt/dst/unmapped
+	[[ $output == *'write    refused, EACCES: the mount does not map the owner 100001'* ]]
+}
+
+@test "an owner that the caller's user namespace lacks can be the one that is shown" {
+	local file
+
+	reachable
+	touch src/{hidden,own}
+	chown 7009:7009 src/hidden
+	chown 65534:65534 src/own
+	chmod 600 src/*
+	start_container '0 0 1000
+65534 65534 1'
+	start_root
+	same 'no number' EACCES "$(kernel_errno inside cat /mnt/src/hidden)"
+	same 'the owner' null "$(kernel_errno inside cat /mnt/src/own)"
+	for file in hidden own; do
+		run -1 inside "$program" explain --pid "$member" --read "/mnt/src/$file"
+		[[ $output == *'read     not known, EACCES: '*', unless the file has the owner that is shown'* ]]
+	done
+}
+
 @test "a process of the caller's user namespace, whose files in /proc are closed to the caller" {
 	reachable
 	touch src/file src/other
@@ -1897,4 +1967,80 @@ member_of()
 		same 'is known' null "$(jq '.[].steps[-1] | select(.allowed == null)' <<<"$output" | grep . || echo null)"
 		same "process $ns" "$(kernel_errno member_of "$mounter" "$ns" chown 0:0 /mnt/dst/file)" "$(jq -r '.[].steps[-1].errno' <<<"$output")"
 	done
+}
+
+@test "copies of an overlay: an ACL and a directory that maps leave out, and no copy for access(2)" {
+	local path access
+
+	reachable
+	mkdir -m 755 disk map over
+	mkdir disk/{low,upper,work}
+	mkdir disk/low/{acl,default,directory,both} disk/upper/both
+	touch disk/low/{acl,default,directory,both}/file disk/low/file
+	setfacl -m u:9000:rwx disk/low/acl disk/low/file
+	setfacl -d -m g:9000:rwx disk/low/default
+	chmod 1777 disk/low/{acl,default,directory,both} disk/upper/both
+	chmod 666 disk/low/*/file
+	chown 9000:9000 disk/upper/both
+	noting idmount mount -m 0:0:8000 disk map
+	remount_over()
+	{
+		! mountpoint -q over || umount over
+		rm -rf disk/work/* disk/upper/{acl,default,directory,file}
+		rm -f disk/upper/both/{file,new}
+		mount -t overlay -o "lowerdir=/mnt/map/low,upperdir=/mnt/$1/upper,workdir=/mnt/$1/work" none over
+	}
+	for upper in disk map; do
+		for path in acl default directory both file acl/file default/file directory/file both/file; do
+			for access in --write --chmod --create; do
+				[[ $access != --create || $path != *file ]] || continue
+				remount_over "$upper"
+				run explain_as 0 "$access" --json "/mnt/over/$path"
+				case $access in
+				--write)
+					# As access(2), a test of a directory copies nothing.
+					if [[ $path == *file ]]; then
+						kernel=$(kernel_errno sh -c ': >>"$1"' - "/mnt/over/$path")
+					else
+						kernel=$([[ -w /mnt/over/$path ]] && echo null || echo EACCES)
+					fi
+					;;
+				--chmod) kernel=$(kernel_errno chmod g+w "/mnt/over/$path") ;;
+				*) kernel=$(kernel_errno touch "/mnt/over/$path/new") ;;
+				esac
+				same "$upper, $access $path" "$kernel" "$(jq -r '.[0].steps[-1].errno' <<<"$output")"
+				same "$upper, $access $path: is known" "$([[ $kernel == null ]] && echo true || echo false)" \
+					"$(jq -r '.[0].steps[-1].allowed' <<<"$output")"
+			done
+		done
+	done
+	remount_over disk
+	run -1 idmount explain --write /mnt/over/acl/file
+	[[ $output == *'refused, EINVAL: the overlay cannot copy it to the upper layer: an ACL of the file, or of a directory on the way, has an ID that the map of the layer leaves out'* ]]
+	remount_over map
+	run -1 idmount explain --write /mnt/over/both/file
+	[[ $output == *'the map of the upper layer leaves out the owner or group of the directory for the copy'* ]]
+}
+
+@test "a new name in a read-only overlay: each layer is searched for it, before the kernel sees that" {
+	reachable
+	mkdir -m 755 low map over
+	mkdir -p low/d low2/d
+	chown 7009:7009 low/d
+	chmod 750 low/d
+	chmod 777 low2/d
+	noting idmount mount -m 0:0:7000 low map
+	mount -t overlay -o lowerdir=/mnt/low2:/mnt/map none over
+	run -1 idmount explain --user 1000:1000 --create --json /mnt/over/d
+	same 'the errno' "$(kernel_errno as 1000 touch /mnt/over/d/new)" "$(member errno <<<"$output")"
+	same 'the errno' EACCES "$(member errno <<<"$output")"
+	# Only root reads which directories are opaque.
+	run -1 explain_as 1000 --create /mnt/over/d
+	[[ $output == *'create   refused, EROFS: the filesystem is read-only; EACCES, if a layer that is not visible refuses the search' ]]
+	# Layers that are not visible can refuse that, and any search.
+	umount over
+	idmount overlay -m 0:0:7000 -L low2 -L low over
+	same 'a search' EACCES "$(kernel_errno as 1000 cat /mnt/over/d/new)"
+	run -1 explain_as 1000 --exec /mnt/over/d
+	[[ $output == *'search   not known: the layers of the overlay also decide'* ]]
 }
