@@ -6,26 +6,20 @@
  * container with CAP_SYS_ADMIN in its user namespace could make a read-only mount writable, unmount
  * nested mounts, and mount on the host.
  *
- * So a child attaches all trees in a mount namespace of its own. It joins the container's user
- * namespace, enters a copy of the mount namespace, and clones the trees out of that. The clones keep
- * the locks. Only the top mount of a clone is not locked, as that of each bind.
- *
- * The child has a copy of the memory, since it changes its credentials (subprocess.h).
+ * So the trees pass such a copy (locked-copy.c). A child in there clones them. The clones keep the
+ * locks. Only the top mount of a clone is not locked, as that of each bind.
  */
 #include "lock-trees.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/base/macros.h"
 #include "lib/sys/fail-errno.h"
-#include "lib/sys/file-type.h"
-#include "lib/sys/probe.h"
 #include "lib/sys/procfs.h"
 #include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
+#include "locked-copy.h"
 #include "mount-error.h"
 #include "placing.h"
 
@@ -52,138 +46,26 @@ int open_other_owner(int mount_namespace, int *userns, const char *name, struct 
 	return 0;
 }
 
-/* ---- in the child ---- */
+/* ---- in the child that clones ---- */
 
-/* In memory that both sides see. */
-struct locking {
-	const struct placing *placings;
-	size_t n;
-	int userns;
-	enum idm_error_step step;
-	size_t which; /* of the error; n: of none */
-	int locked[]; /* the clones; -1: none */
-};
-
-struct stage_name {
-	char text[24];
-};
-
-static struct stage_name name_on_stage(size_t i)
+static int clone_from_stage(int stage, size_t i)
 {
-	struct stage_name name;
-
-	snprintf(name.text, sizeof(name.text), "%zu", i);
-	return name;
-}
-
-/* A tree of a directory needs a directory, one of a file needs a file. */
-static int make_place_on_stage(int stage, const char *name, int tree)
-{
-	AUTO_CLOSE int file = -1;
-	mode_t type;
-	int r = idm_file_type(tree, &type);
-
-	if (r < 0)
-		return r;
-	if (S_ISDIR(type))
-		return idm_sys_mkdirat(stage, name, 0700);
-	file = idm_sys_openat(stage, name, O_WRONLY | O_CREAT | O_EXCL, 0600);
-	return file < 0 ? file : 0;
-}
-
-static int attach_to_stage(int stage, size_t i, int tree)
-{
-	struct stage_name name = name_on_stage(i);
-	int r = make_place_on_stage(stage, name.text, tree);
-
-	return r < 0 ? r : idm_sys_move_mount(tree, "", stage, name.text, MOVE_MOUNT_F_EMPTY_PATH);
-}
-
-static int attach_all_to_stage(struct locking *l, int stage)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < l->n && r == 0; i++) {
-		if (l->placings[i].tree < 0)
-			continue;
-		l->which = i;
-		r = attach_to_stage(stage, i, l->placings[i].tree);
-	}
-	return r;
-}
-
-/* The stage becomes the working directory: unlike a descriptor, that leads to the copy of a mount. */
-static int enter_stage(struct locking *l)
-{
-	AUTO_CLOSE int stage = -1;
-	int r;
-
-	l->step = IDM_STEP_MAKE_MOUNT_NAMESPACE;
-	r = idm_subprocess_new_mount_ns();
-	if (r < 0)
-		return r;
-	l->step = IDM_STEP_MAKE_SCRATCH;
-	stage = idm_probe_tmpfs();
-	if (stage < 0)
-		return stage;
-	r = idm_sys_move_mount(stage, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
-	if (r == 0)
-		r = idm_sys_fchdir(stage);
-	if (r < 0)
-		return r;
-	l->step = IDM_STEP_ATTACH;
-	return attach_all_to_stage(l, stage);
-}
-
-/*
- * Processes of the container must not trace this one, which has descriptors of the host. The kernel
- * leaves it dumpable if its user owns the user namespace. With the sysctl fs.suid_dumpable=1 the kernel
- * makes it dumpable.
- */
-static int join_owner(int userns)
-{
-	int r = idm_sys_prctl(PR_SET_DUMPABLE, 0, 0);
-
-	if (r == 0)
-		r = idm_sys_setns(userns, CLONE_NEWUSER);
-	return r < 0 ? r : idm_sys_prctl(PR_SET_DUMPABLE, 0, 0);
-}
-
-static int clone_from_stage(size_t i)
-{
-	return idm_sys_open_tree(AT_FDCWD, name_on_stage(i).text,
+	return idm_sys_open_tree(stage, name_on_stage(i).text,
 				 OPEN_TREE_CLONE | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW);
 }
 
-static int clone_all_from_stage(struct locking *l)
+static int clone_all_from_stage(void *data)
 {
-	int r = 0;
+	struct locking *l = data;
+	int r = idm_sys_setns(l->namespace, CLONE_NEWNS);
 
 	for (size_t i = 0; i < l->n && r >= 0; i++) {
 		if (l->placings[i].tree < 0)
 			continue;
 		l->which = i;
-		r = l->locked[i] = clone_from_stage(i);
+		r = l->locked[i] = clone_from_stage(l->stage, i);
 	}
 	return r < 0 ? r : 0;
-}
-
-static int lock_in_child(void *data)
-{
-	struct locking *l = data;
-	int r = enter_stage(l);
-
-	if (r < 0)
-		return r;
-	l->step = IDM_STEP_JOIN_USERNS;
-	l->which = l->n;
-	r = join_owner(l->userns);
-	if (r < 0)
-		return r;
-	l->step = IDM_STEP_LOCK_MOUNTS;
-	l->which = l->n;
-	r = idm_sys_unshare(CLONE_NEWNS);
-	return r < 0 ? r : clone_all_from_stage(l);
 }
 
 /* ---- in the caller ---- */
@@ -200,6 +82,8 @@ static void replace_trees(struct placing *placings, struct locking *l)
 
 static void close_locked(struct locking *l)
 {
+	idm_close_fd(&l->namespace);
+	idm_close_fd(&l->stage);
 	for (size_t i = 0; i < l->n; i++)
 		idm_close_fd(&l->locked[i]);
 }
@@ -208,6 +92,9 @@ static int diagnose_not_locked(int code, const struct locking *l, struct idm_err
 {
 	const struct placing *p = l->which < l->n ? &l->placings[l->which] : NULL;
 
+	if (code == -ESRCH)
+		return idm_fail(err, code, l->step, NULL,
+				"the hook's process in there was killed or stopped");
 	idm_fail_errno(err, code, l->step, NULL);
 	return p ? name_mount_of_error(code, &p->step, p->annotation, err) : code;
 }
@@ -223,11 +110,16 @@ int lock_trees(struct placing *placings, size_t n, int userns, struct idm_error 
 	*l = (struct locking){ .placings = placings,
 			       .n = n,
 			       .userns = userns,
+			       .caller = getpid(),
+			       .namespace = -1,
+			       .stage = -1,
 			       .which = n,
 			       .step = IDM_STEP_MAKE_MOUNT_NAMESPACE };
 	for (size_t i = 0; i < n; i++)
 		l->locked[i] = -1;
-	r = idm_subprocess(lock_in_child, l);
+	r = make_locked_copy(l);
+	if (r == 0)
+		r = idm_subprocess_shared(clone_all_from_stage, l, size);
 	if (r == 0)
 		replace_trees(placings, l);
 	else

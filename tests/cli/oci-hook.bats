@@ -258,6 +258,48 @@ admin='.process.capabilities |= map_values(. + ["CAP_SYS_ADMIN"])'
 	[[ ! -e src/tmp/x ]]
 }
 
+# fake_with_userns PATH...: as fake, in a user namespace of its own that begins at 100000.
+fake_with_userns()
+{
+	local place
+
+	background unshare --user --mount --propagation private sleep 1000
+	fake=${background[-1]}
+	until [[ ! /proc/$fake/ns/user -ef /proc/self/ns/user ]]; do
+		:
+	done
+	echo '0 100000 65536' >"/proc/$fake/uid_map"
+	echo '0 100000 65536' >"/proc/$fake/gid_map"
+	until [[ $(cat "/proc/$fake/comm") == sleep ]]; do
+		:
+	done
+	nsenter --mount --target "$fake" -- mount --rbind /mnt/rootfs /mnt/rootfs
+	for place; do
+		nsenter --mount --target "$fake" -- mount --rbind /mnt/src "/mnt/rootfs$place"
+	done
+}
+
+@test "the hook's process in the user namespace of the container has nothing of the host" {
+	fake_with_userns /vol
+	bundle b true "$(volume /vol rbind,nosuid,nodev "$(rows 1000 100007 1)")"
+	prints found python3 "$ROOT/tests/cli/oci-locking.py" "$fake" 0 "$IDMOUNT" oci-hook <<<"$(hook_state "$fake" /mnt/b)"
+	same 'mapped mounts in there' 1 "$(mounts_of "$fake" | grep -c idmapped)"
+}
+
+# Root of another container can do that to it, where that shares the user namespace and has the host's PID namespace.
+@test "the hook does not wait for its process in the user namespace of the container if that is stopped or killed" {
+	local signal before
+
+	fake_with_userns /vol
+	bundle b true "$(volume /vol rbind,nosuid,nodev "$(rows 1000 100007 1)")"
+	before=$(mounts_of "$fake")
+	for signal in STOP KILL; do
+		fails 1 'idmount: oci-hook: join user namespace: the hook'\''s process in there was killed or stopped' timeout --signal KILL 60 \
+			python3 "$ROOT/tests/cli/oci-locking.py" "$fake" "$(kill -l $signal)" "$IDMOUNT" oci-hook <<<"$(hook_state "$fake" /mnt/b)"
+		same "$signal: what is mounted in there" "$before" "$(mounts_of "$fake")"
+	done
+}
+
 # A user namespace can have a limit of 0 for mount namespaces, which its root sets.
 @test "if the mounts cannot be locked, none is attached" {
 	mkfifo ready
