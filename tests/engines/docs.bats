@@ -80,6 +80,8 @@ write_podman_configuration()
 		echo 'set -euo pipefail; cd /mnt/tree; umount /sys/fs/cgroup; mount -t cgroup2 cgroup2 /sys/fs/cgroup; systemctl restart containerd'
 		# Some machines lack controllers in this layout.
 		echo 'ctr() { if [[ $1 == run ]]; then set -- run --cpu-shares 0 "${@:2}"; fi; command ctr "$@"; }'
+		# crun raises limits to make a cgroup.
+		echo 'idmount-oci-runtime() { if [[ ${IDMOUNT_RUNTIME-} == crun ]]; then set -- --cgroup-manager=disabled "$@"; fi; command idmount-oci-runtime "$@"; }'
 		blocks engines.md sh | sed "s|linux/amd64|linux/$(dpkg --print-architecture)|"
 	} >script
 	mkdir "/sys/fs/cgroup/$group/docs"
