@@ -54,6 +54,7 @@
 #define READY_MS 10000	    /* for a free worker */
 #define WORK_MS 5000	    /* for a worker */
 #define HURRY_WORK_MS 2000  /* the same while another user has no worker, and none is free */
+#define LEFT_MS 500	    /* between two looks for a process that a worker has left */
 #define PAUSE_MS 100	    /* after accept4(2) lacked a descriptor or memory */
 
 struct slot {
@@ -545,6 +546,37 @@ static void count_worker_line(const struct slot *slot, enum log_kind kind)
 	count_line(slot->share, kind, !slot->quiet[kind]);
 }
 
+/* Its worker has exited, and has left a process. */
+static bool is_left(const struct slot *slot)
+{
+	return slot->state == KILLED && slot->pidfd < 0;
+}
+
+/*
+ * A worker's group has the process that joined the handed user namespace. Where the kernel lets the
+ * client trace that, it does not leave before its tracer does, and counts for the service. The number of
+ * the group is no other one's before.
+ */
+static bool has_left_process(const struct slot *slot)
+{
+	return slot->state == KILLED && kill(-slot->child, 0) == 0;
+}
+
+static void end_slot(struct slot *slot)
+{
+	if (slot->fd < 0)
+		release_worker_slot(slot);
+	else
+		end_connection(slot);
+}
+
+static void end_slots_without_process(struct server *s)
+{
+	for (size_t i = 0; i < s->used; i++)
+		if (is_left(&s->slots[i]) && !has_left_process(&s->slots[i]))
+			end_slot(&s->slots[i]);
+}
+
 static void reap_worker(struct slot *slot)
 {
 	int status = 0;
@@ -554,10 +586,10 @@ static void reap_worker(struct slot *slot)
 		log_time_out(slot);
 	else if (WIFEXITED(status) && slot->state == WORKING)
 		count_worker_line(slot, WEXITSTATUS(status) == MAPPED ? LOG_MAPPED : LOG_REFUSED);
-	if (slot->fd < 0)
-		release_worker_slot(slot);
+	if (has_left_process(slot))
+		idm_close_fd(&slot->pidfd);
 	else
-		end_connection(slot);
+		end_slot(slot);
 }
 
 static bool is_to_close(const struct server *s, const struct slot *slot)
@@ -685,7 +717,8 @@ static int find_timeout(struct server *s)
 	if (s->paused_until > now)
 		first = find_earlier(first, s->paused_until);
 	for (size_t i = 0; i < s->used; i++)
-		first = find_earlier(first, find_end(&s->slots[i], &pressure));
+		first = find_earlier(first, is_left(&s->slots[i]) ? now + LEFT_MS
+								  : find_end(&s->slots[i], &pressure));
 	return first < 0 ? -1 : first <= now ? 0 : (int)(first - now);
 }
 
@@ -762,6 +795,7 @@ static int handle_events(struct server *s)
 	if (poll(p, n, find_timeout(s)) < 0 && errno != EINTR)
 		return log_problem("poll: %s", strerror(errno));
 	handle_slots(s, p + FIRST_SLOT);
+	end_slots_without_process(s);
 	if (p[SIGNALS].revents)
 		begin_to_stop(s);
 	expire_slots(s);

@@ -16,7 +16,7 @@ enum state {
 	SILENT,	 /* connected */
 	READY,	 /* has sent its request, or closed the connection */
 	WORKING, /* has a worker */
-	KILLED,	 /* its child was killed, and has not exited in time */
+	KILLED,	 /* its child was killed, and it or a process of its has not exited in time */
 	OVER,	 /* shut down, and has unread messages */
 	CLOSING, /* a child that exits closes it */
 	STATES,

@@ -144,6 +144,80 @@ TEST_SINCE(5, 12, mounts_are_not_mapped, nothing_of_the_service_is_in_a_clients_
 	assert_true(visits.n > 0);
 }
 
+/* ---- a process in the client's namespace that is traced ---- */
+
+#define WORKERS_OF_USER 4
+
+struct tracing {
+	ino_t own;
+	unsigned int n;
+	pid_t traced[WORKERS_OF_USER];
+};
+
+/* As the client can, where the kernel ignores the attribute of a process that exits. */
+static void trace_visitor(const struct seccomp_notif *call, void *data)
+{
+	struct tracing *tracing = data;
+	const pid_t pid = (pid_t)call->pid;
+
+	if (tracing->n == WORKERS_OF_USER || inode_of(pid, "ns/user") == tracing->own)
+		return;
+	if (ptrace(PTRACE_SEIZE, pid, NULL, NULL) == 0)
+		tracing->traced[tracing->n++] = pid;
+}
+
+static void ask_while_traced(void)
+{
+	assert_refused(ask_for(DATA, "1500:0"), -ETIMEDOUT, "not finished in time");
+}
+
+static void ask_with_all_workers(void *unused)
+{
+	pid_t pids[WORKERS_OF_USER];
+
+	(void)unused;
+	for (size_t i = 0; i < WORKERS_OF_USER; i++) {
+		pids[i] = (pid_t)must(fork());
+		if (pids[i] == 0) {
+			ask_while_traced();
+			_exit(0);
+		}
+	}
+	for (size_t i = 0; i < WORKERS_OF_USER; i++)
+		await_child(pids[i]);
+	/* Each counts, until its tracer lets it go. */
+	assert_refused(ask_for(DATA, "1500:0"), -ETIMEDOUT, "the service is busy");
+}
+
+static void run_held(int listener, void (*body)(void *),
+		     void (*act)(const struct seccomp_notif *, void *), void *data)
+{
+	pid_t pid = (pid_t)must(fork());
+
+	if (pid == 0) {
+		as_client(ORDINARY, body, NULL);
+		_exit(0);
+	}
+	answer_calls_until_exit(listener, pid, act, data);
+}
+
+TEST_SINCE(5, 12, mounts_are_not_mapped, traced_processes_count_for_their_user)
+{
+	struct tracing tracing = { .own = inode_of(getpid(), "ns/user") };
+	struct service service;
+	int listener;
+
+	must(prctl(PR_SET_CHILD_SUBREAPER, 1)); /* the parent of processes whose worker was killed */
+	enter_with_data();
+	service = service_start_held(&listener);
+	run_held(listener, ask_with_all_workers, trace_visitor, &tracing);
+	assert_int_equal(tracing.n, WORKERS_OF_USER);
+	for (size_t i = 0; i < WORKERS_OF_USER; i++)
+		must(waitpid(tracing.traced[i], NULL, __WALL));
+	run_held(listener, map_data, NULL, NULL);
+	service_stop_held(&service, listener);
+}
+
 /* ---- a tree after the reply ---- */
 
 /* A worker that has replied waits before its next call. */
