@@ -3,24 +3,19 @@
  * --container: the engines know the process of a container. Each one that is installed is asked, since
  * two of them can have containers of one name.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/common/report.h"
 #include "lib/base/macros.h"
 #include "lib/spec/json.h"
 #include "lib/sys/syscall.h"
+#include "engine.h"
 #include "subject.h"
 
 #define ANSWER_MOST (1UL << 20)
-#define ENGINE_MS 10000
 #define CONTAINERD_SOCKET "/run/containerd/containerd.sock"
 
 /* ---- answers ---- */
@@ -78,97 +73,6 @@ static const struct engine engines[] = {
 
 /* ---- questions ---- */
 
-static int start_engine(const char *const *argv, int out, struct idm_error *err)
-{
-	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC), pidfd;
-	const struct idm_child_fd fds[] = { { null, 0 }, { out, 1 }, { null, 2 } };
-
-	o.flags = IDM_CHILD_SEARCH_PATH;
-	o.path = argv[0];
-	o.argv = argv;
-	o.fds = fds;
-	o.n_fds = null < 0 ? 0 : ARRAY_SIZE(fds);
-	pidfd = idm_child_start(&o, err);
-	if (null >= 0)
-		close(null);
-	return pidfd;
-}
-
-/* What an engine printed so far. */
-struct answer {
-	char *text;
-	size_t length, most;
-};
-
-/* Returns whether there may be more. */
-static bool read_more(int out, struct answer *answer)
-{
-	ssize_t n = read(out, answer->text + answer->length, answer->most - answer->length);
-
-	if (n > 0)
-		answer->length += (size_t)n;
-	return n > 0;
-}
-
-static int64_t now_in_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/*
- * Reads until the engine exits: its children may keep the pipe open. So the rest is in the pipe by then.
- * Returns 0 or -ETIMEDOUT.
- */
-static int read_answer(int pidfd, int out, struct answer *answer)
-{
-	struct pollfd events[] = { { pidfd, POLLIN, 0 }, { out, POLLIN, 0 } };
-	int64_t end = now_in_ms() + ENGINE_MS, left;
-
-	while ((left = end - now_in_ms()) > 0) {
-		if (poll(events, ARRAY_SIZE(events), (int)left) <= 0)
-			continue;
-		if (events[1].revents && !read_more(out, answer))
-			events[1].fd = -1; /* closed, or full */
-		else if (!events[1].revents && events[0].revents)
-			return 0;
-	}
-	return -ETIMEDOUT;
-}
-
-static bool has_engine_succeeded(int pidfd)
-{
-	struct idm_exit_info info;
-
-	return idm_child_wait(pidfd, -1, &info, NULL) == 0 && info.code == CLD_EXITED &&
-	       info.status == 0;
-}
-
-int run_engine(const char *const *argv, char *text, size_t size)
-{
-	struct answer answer = { text, 0, size - 1 };
-	int ends[2], pidfd, r;
-	bool succeeded;
-
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return 0;
-	pidfd = start_engine(argv, ends[1], NULL);
-	close(ends[1]);
-	r = pidfd < 0 ? 0 : read_answer(pidfd, ends[0], &answer);
-	close(ends[0]);
-	if (pidfd < 0)
-		return 0;
-	if (r < 0)
-		idm_sys_pidfd_send_signal(pidfd, SIGKILL);
-	succeeded = has_engine_succeeded(pidfd);
-	close(pidfd);
-	text[answer.length] = '\0';
-	return r < 0 ? r : succeeded;
-}
-
 /* ctr waits ten seconds for a daemon that does not run. */
 static bool is_worth_asking(const struct engine *engine)
 {
@@ -190,7 +94,7 @@ static int knows_container(const struct engine *engine, const char *id, uint32_t
 		argv[n] = id;
 	if (!text || !is_worth_asking(engine))
 		return 0;
-	r = run_engine(argv, text, ANSWER_MOST + 1);
+	r = run_engine(argv, -1, text, ANSWER_MOST + 1);
 	return r > 0 ? engine->read(text, id, pid) : r;
 }
 
@@ -227,15 +131,23 @@ static int ask_engines(const char *id, struct found *found)
 	return DONE;
 }
 
+static int report_unknown_container(const char *id)
+{
+	char complaint[256];
+
+	find_complaint(id, complaint, sizeof(complaint));
+	return report_failure(
+		"--container: %s: none of podman, docker, runc, crun and ctr knows it%s%s", id,
+		geteuid() == 0
+			? "; for a rootless container of podman, its user runs podman unshare idmount explain"
+			: "",
+		complaint);
+}
+
 static int check_container_pid(const char *id, const struct found *found)
 {
-	if (!found->engine) {
-		return report_failure(
-			"--container: %s: none of podman, docker, runc, crun and ctr knows it%s", id,
-			geteuid() == 0
-				? "; for a rootless container of podman, its user runs podman unshare idmount explain"
-				: "");
-	}
+	if (!found->engine)
+		return report_unknown_container(id);
 	if (!found->pid || found->pid > INT32_MAX)
 		return report_failure("--container: %s: not running, says %s", id,
 				      found->engine->argv[0]);

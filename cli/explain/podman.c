@@ -11,6 +11,7 @@
 #include "lib/base/macros.h"
 #include "lib/base/read-file.h"
 #include "lib/sys/syscall.h"
+#include "engine.h"
 #include "process-file.h"
 #include "subject.h"
 
@@ -99,7 +100,7 @@ static void ask_podman(const struct subject *s, const char *format, char *text, 
 			       "--format", format,	s->is_podmans ? s->container : id,
 			       NULL };
 
-	if ((s->is_podmans || read_cgroup_id(s->pid, id)) && run_engine(argv, text, size) > 0)
+	if ((s->is_podmans || read_cgroup_id(s->pid, id)) && run_engine(argv, -1, text, size) > 0)
 		text[strcspn(text, "\n")] = '\0';
 	else
 		*text = '\0';

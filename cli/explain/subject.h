@@ -68,7 +68,4 @@ bool is_rootless_container(pid_t pid);
  */
 void find_podman_source(const struct subject *s, const char *destination, char *source, size_t size);
 
-/* Runs an engine, and writes what it prints. Returns 1, 0 for a failure, or -ETIMEDOUT. */
-int run_engine(const char *const *argv, char *text, size_t size);
-
 #endif

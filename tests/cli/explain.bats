@@ -985,6 +985,15 @@ explain_container()
 	run -1 explain_container web
 	same 'the error in JSON' '[]' "$(idmount explain --container web --json /mnt 2>/dev/null)"
 	same 'the error' 'idmount: explain: --container: web: none of podman, docker, runc, crun and ctr knows it; for a rootless container of podman, its user runs podman unshare idmount explain' "$output"
+	# An engine that does not work. Its last line says why.
+	for name in podman docker; do
+		engine "$name" "printf 'a warning\\nError: runroot must be set\\n' >&2; exit 125"
+		run -1 explain_container web
+		[[ $output == *" and ctr knows it"*"; $name says: Error: runroot must be set" ]]
+		engine "$name" "echo 'Error: no such container web' >&2; exit 125"
+		run -1 explain_container web
+		[[ $output != *says* ]]
+	done
 	for name in podman docker; do
 		engine "$name" "[ \"\$*\" = 'container inspect --format {{.State.Pid}} web' ] && echo $number"
 		run -0 explain_container web
