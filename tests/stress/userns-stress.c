@@ -23,7 +23,7 @@
 
 #define THREADS 100
 #define FEW_THREADS 30
-#define NAMESPACES (test_is_slow() ? 5000 : 100000)
+#define NAMESPACES (test_is_long() ? 100000U : test_is_slow() ? 5000U : 20000U)
 #define OWN_CHILDREN_MIN 20
 #define OWN_CHILDREN_MAX (test_is_slow() ? 200 : (int)ARRAY_SIZE(own))
 
