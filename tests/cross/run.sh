@@ -47,8 +47,8 @@ compile() { # ARCHITECTURE DIRECTORY OPTION...
 
   shift 2
   [ -f "$directory/build.ninja" ] ||
-    meson setup "$directory" "$source" --cross-file "$here/$architecture.ini" -Dwerror=true -Dman=disabled -Dtests=false \
-      -Dsystemdsystemunitdir=no "$@" || return
+    meson setup "$directory" "$source" --cross-file "$here/$architecture.ini" -Dwerror=true -Ddebug=false -Dman=disabled \
+      -Dtests=false -Dsystemdsystemunitdir=no "$@" || return
   ninja -C "$directory"
 }
 

@@ -79,21 +79,32 @@ is_current() { # PLACE SUITE PACKAGE...
   [ "$(cat "$place.packages" 2>/dev/null)" = "$(printf '%s\n' "$@")" ]
 }
 
+# Makes a root without more packages, or else a copy of that one with them.
+make_tree() { # DIRECTORY SUITE PACKAGE...
+  if [ $# -gt 2 ]; then
+    cp -a --reflink=auto "$cache/$2-bare-$arch" "$1"
+    add_packages "$2" "$1" "${@:3}"
+  else
+    make_base "$2" "$1"
+    configure_dpkg "$1"
+  fi
+}
+
 # Makes $cache/NAME-ARCH, and beside it the list of what is in it. The subshell keeps apt's variables.
 make_root() { # NAME SUITE PACKAGE...
   local place=$cache/$1-$arch
 
   shift
   is_current "$place" "$@" && return
+  # Before the lock, which is for one process at a time.
+  [ $# = 1 ] || make_root "$1-bare" "$1"
   (
     flock 9
     is_current "$place" "$@" && exit
     echo "making a root filesystem of $1" >&2
     rm -rf "$place.packages" "$place"
     enter_suite "$1" "$arch"
-    make_base "$1" "$work/new"
-    configure_dpkg "$work/new"
-    add_packages "$1" "$work/new" "${@:2}"
+    make_tree "$work/new" "$@"
     mv "$work/new" "$place"
     printf '%s\n' "$@" >"$place.packages"
   ) 9>"$cache/lock"

@@ -99,7 +99,7 @@ need() { # COMMAND PACKAGE
 # shellcheck disable=SC2016 # for the inner shell
 build_and_test='
   cd /source
-  [ -e /build/build.ninja ] || meson setup /build -Dwerror=true >/build/setup.txt 2>&1 || { cat /build/setup.txt >&2 && exit 1; }
+  [ -e /build/build.ninja ] || meson setup /build -Dwerror=true -Ddebug=false >/build/setup.txt 2>&1 || { cat /build/setup.txt >&2 && exit 1; }
   ninja -C /build -k 0 >/build/ninja.txt 2>&1 || { grep -v "^\[[0-9]*/[0-9]*\] " /build/ninja.txt | tail -n 80 >&2 && exit 1; }
   rm -rf /build/meson-logs/testlog.json
   for name; do

@@ -195,12 +195,15 @@ build_tests() { # ARCH
   local options=() targets=() suite name
 
   mkdir -p "$build"
+  # Another run may build there.
+  exec 8>"$build/lock"
+  flock 8
   if [ "$1" != "$(dpkg --print-architecture)" ]; then
     cross_file "$1" >"$build/$1.cross"
     options=(--cross-file "$build/$1.cross")
   fi
   if [ ! -e "$build/$1/build.ninja" ]; then
-    meson setup "$build/$1" "$source" -Dwerror=true -Dman=disabled -Dc_link_args=-s "${options[@]}" >"$work/log" 2>&1 ||
+    meson setup "$build/$1" "$source" -Dwerror=true -Ddebug=false -Dman=disabled -Dc_link_args=-s "${options[@]}" >"$work/log" 2>&1 ||
       { cat "$work/log" >&2 && problem "the tests for $1 cannot be configured"; }
   fi
   # What is to be built may have changed since.
@@ -222,6 +225,7 @@ build_tests() { # ARCH
   targets+=(idmount mount.idmap idmountd)
   nice ninja -C "$build/$1" "${targets[@]}" >"$work/log" 2>&1 ||
     { cat "$work/log" >&2 && problem "the tests for $1 do not compile"; }
+  exec 8>&-
 }
 
 # The disk with what is run. In the machine it is /share.

@@ -237,7 +237,7 @@ TEST(a_pid_namespace_is_joined)
 	p.n_join_fds = 2;
 	p.pid = &pid;
 	for (int i = 2; i < 20; i++) {
-		char expected[8];
+		char expected[16];
 
 		snprintf(expected, sizeof(expected), "%d\n", i);
 		assert_output(&p, expected);
