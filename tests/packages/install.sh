@@ -61,6 +61,12 @@ library_is_found() {
   ldconfig -p | grep -F libidmount.so.0
 }
 
+# zsh of Debian ignores the directory of zsh itself.
+completions_present() {
+  ls /usr/share/bash-completion/completions/idmount /usr/share/fish/vendor_completions.d/idmount.fish \
+    /usr/share/zsh/vendor-completions/_idmount
+}
+
 purge() {
   dpkg --purge libidmount-dev libidmount0 idmount
 }
@@ -75,6 +81,7 @@ check 'the packages install in a system with nothing else' install_packages || e
 check 'the programs run' commands_run
 check 'the library is found' library_is_found
 check 'the units are there' units_present
+check 'completions are where the shells of Debian look' completions_present
 check 'the service does not run by itself' service_is_off
 check 'the command and mount(8) mount, list and unmount' /source/debian/tests/mounts
 check 'the service runs when asked to' service_starts
