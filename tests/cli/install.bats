@@ -33,6 +33,17 @@ configure()
 	grep -Fx /opt/sbin/mount.idmap destinations
 }
 
+@test "the shells look for completions where they are installed" {
+	type -P zsh && type -P fish || skip 'there is no zsh, or no fish'
+	configure
+	zsh -fc 'print -l ${^fpath}/_idmount' >places
+	# Without that variable, fish looks in /usr alone, as README says.
+	XDG_DATA_DIRS=/usr/local/share:/usr/share fish -c 'printf "%s/idmount.fish\n" $fish_complete_path' >>places
+	grep -xF -f places destinations >found
+	same 'completions' '/usr/local/share/fish/vendor_completions.d/idmount.fish
+/usr/local/share/zsh/site-functions/_idmount' "$(cat found)"
+}
+
 # Python itself names the directory: dist-packages or site-packages.
 python_modules()
 {
