@@ -1030,10 +1030,12 @@ int idm_mount(const char *map, const char *source, const char *target,
  *   -EINVAL: no mount point, or a mount of another mount namespace
  *   -EINVAL: a mount that another user namespace locked, or an unknown flag
  *   -EBUSY: the mount is in use, and was so for 50 ms
+ *   -EBUSY: without /proc, the thread has unshared a PID namespace that has no init
  *   -ELOOP: the target is a symbolic link, as for idm_tree_attach()
  *   -EXDEV: another mount is there by now; only with IDM_UMOUNT_RECURSIVE, for a target that ends in a
  *           slash, "." or "..", or if the mount was in use at first
  *   -ENOENT: no such target, or an empty one
+ *   -ENOENT: before Linux 6.11, no procfs at /proc, and the caller may not create one
  *   -EPERM: a privilege is missing
  *   -ENOMEM: out of memory
  *   for the target: also the errors of openat(2)
@@ -1057,6 +1059,7 @@ int idm_umount(int dirfd, const char *target, unsigned int flags, struct idm_err
  * Returns: 0
  * Errors:
  *   -EBUSY: another mount covers it
+ *   -EBUSY, -ENOENT: without /proc, as for idm_umount()
  *   -EINVAL: another flag, or a descriptor that is not the root of a mount
  *   -EINVAL: the mount is attached nowhere below the caller's root directory
  *   -EINVAL: the caller's root directory is on the mount

@@ -155,7 +155,7 @@ int idm_map_add_pid(struct idm_map *map, pid_t pid, struct idm_error *err)
 static int fail_visit(int code, struct idm_error *err)
 {
 	if (code == -EBUSY)
-		return idm_diagnose_no_init(step_read, err);
+		return idm_diagnose_no_init(code, step_read, err);
 	if (code == -ESRCH)
 		return idm_fail(err, code, step_read, NULL, "another process killed the child");
 	if (code != -EPERM)

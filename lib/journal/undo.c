@@ -20,6 +20,7 @@
 #include "lib/mount/mount-nodes.h"
 #include "lib/mount/umount-fd.h"
 #include "lib/sys/fail-errno.h"
+#include "lib/sys/procfs.h"
 #include "lib/sys/syscall.h"
 
 static const enum idm_error_step step_undo = IDM_STEP_UNDO;
@@ -467,6 +468,8 @@ static int remove_all_on(struct undoing *u, uint64_t mount, struct idm_error *er
 
 static int diagnose_unmount(int code, const struct idm_mount_node *node, struct idm_error *err)
 {
+	if (code == -ECHILD)
+		return idm_diagnose_no_init(-EBUSY, step_undo, err);
 	if (code != -EBUSY)
 		return idm_fail_errno(err, code, step_undo, node->target);
 	idm_fail(err, code, step_undo, node->target, "the mount is in use");

@@ -186,8 +186,8 @@ int idm_diagnose_staging(int code, enum idm_error_step step, struct idm_error *e
 		filtered = idm_filter_refuses(call);
 	if (filtered < 0)
 		return idm_diagnose_filtered(call, filtered, step, NULL, err);
-	if (code == -EBUSY && idm_procfs_child_would_be_init())
-		return idm_diagnose_no_init(step, err);
+	if (code == -EBUSY && idm_procfs_check_init() < 0)
+		return idm_diagnose_no_init(code, step, err);
 	if (code == -EPERM && call == IDM_CALL_UNSHARE)
 		return idm_diagnose_mount_refused(code, step, NULL, err);
 	if (code != -EPERM || step != IDM_STEP_JOIN_STAGING)

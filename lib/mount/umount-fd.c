@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/base/macros.h"
+#include "lib/sys/procfs.h"
 #include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
 
@@ -57,6 +58,16 @@ static int unmount_from_inside(void *data)
 	return r < 0 ? r : idm_sys_umount(w->name, w->flags);
 }
 
+/* EBUSY would be the mount's. */
+static int unmount_in_child(struct from_inside *where)
+{
+	int r = idm_procfs_check_init();
+
+	if (r == 0)
+		return idm_subprocess_shared_again(unmount_from_inside, where, sizeof(*where));
+	return r == -EBUSY ? -ECHILD : r;
+}
+
 int idm_detach_mount(int mount_fd)
 {
 	struct from_inside here = { mount_fd, ".", MNT_DETACH };
@@ -64,7 +75,7 @@ int idm_detach_mount(int mount_fd)
 	if (idm_can_unmount_fd(mount_fd) &&
 	    idm_sys_umount(make_fd_path(mount_fd, "").text, MNT_DETACH) == 0)
 		return 0;
-	return idm_subprocess_shared(unmount_from_inside, &here, sizeof(here));
+	return unmount_in_child(&here);
 }
 
 /* ---- by id ---- */
@@ -110,7 +121,7 @@ static int unmount_once(int dirfd, const char *target, int flags)
 		return idm_sys_umount(target, flags);
 	return strlen(target) <= NAME_MAX && idm_can_unmount_fd(dirfd)
 		       ? idm_sys_umount(make_fd_path(dirfd, target).text, flags)
-		       : idm_subprocess_shared(unmount_from_inside, &there, sizeof(there));
+		       : unmount_in_child(&there);
 }
 
 /*

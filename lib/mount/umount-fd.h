@@ -13,6 +13,10 @@
  * is this process's. */
 bool idm_can_unmount_fd(int fd);
 
+/*
+ * These may need a child. -ECHILD: they cannot have one, see idm_procfs_check_init().
+ */
+
 /* Detaches a mount by a descriptor of its root, lazily. Returns 0 or -errno. */
 int idm_detach_mount(int mount_fd);
 

@@ -11,6 +11,7 @@
 #include "lib/list/internal.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/nofollow.h"
+#include "lib/sys/procfs.h"
 #include "lib/sys/refused.h"
 #include "lib/sys/syscall.h"
 #include "mount-nodes.h"
@@ -66,6 +67,8 @@ static int diagnose_unmount(int code, const struct target *target, struct idm_er
 		return diagnose_replaced(target, err);
 	case -EBUSY:
 		return idm_fail_busy_mount(err, target->path);
+	case -ECHILD:
+		return idm_diagnose_no_init(-EBUSY, step_umount, err);
 	case -EINVAL:
 		return diagnose_no_mount(target, err);
 	case -EPERM:
@@ -275,6 +278,8 @@ static int diagnose_unmount_fd(int code, const char *name, struct idm_error *err
 				"the mount is attached nowhere below this root directory");
 	case -EXDEV:
 		return idm_fail(err, -EBUSY, step_umount, name, "another mount covers it");
+	case -ECHILD:
+		return idm_diagnose_no_init(-EBUSY, step_umount, err);
 	case -EPERM:
 	case -ENOSYS:
 		return idm_diagnose_umount_refused(code, step_umount, name, err);

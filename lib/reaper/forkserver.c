@@ -133,8 +133,9 @@ int idm_forkserver_begin(struct idm_forkserver *forkserver, bool orphans, struct
 
 	if (r < 0) /* a child that could not be reaped is not started */
 		return r;
-	if (idm_procfs_child_would_be_init())
-		return idm_diagnose_no_init(step_forkserver, err);
+	r = idm_procfs_check_init();
+	if (r < 0)
+		return idm_diagnose_no_init(r, step_forkserver, err);
 	*forkserver = IDM_NO_FORKSERVER;
 	forkserver->owner = getpid();
 	r = open_and_start(forkserver, orphans, err);

@@ -106,9 +106,9 @@ static int check_reaping(const struct idm_request *request, struct idm_error *er
 
 	if (r < 0)
 		return r;
-	if (request->flags & IDM_REQUEST_SECOND && idm_procfs_child_would_be_init())
-		return idm_diagnose_no_init(step_start, err);
-	return 0;
+	if (request->flags & IDM_REQUEST_SECOND)
+		r = idm_procfs_check_init();
+	return r < 0 ? idm_diagnose_no_init(r, step_start, err) : 0;
 }
 
 static int check_calls(const struct idm_request *request, struct idm_error *err)

@@ -55,7 +55,7 @@ typedef int idm_delegate_look(int pidfd, void *data, struct idm_error *err);
  * Does the work, and then looks (NULL: no need to) at the process. That work must be such that it can be
  * done twice.
  * Returns 0 or -errno, the work's or its own; *err is filled in by `look` alone. -ESRCH: another process
- * killed the delegate before it was done. -EBUSY: see idm_procfs_child_would_be_init(). -ENOSYS:
+ * killed the delegate before it was done. -EBUSY: see idm_procfs_check_init(). -ENOSYS:
  * waitid(2) is refused.
  */
 int idm_delegate(const struct idm_delegate_work *work, idm_delegate_look *look, void *data,

@@ -21,6 +21,7 @@
 #include "fail-errno.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "pidns.h"
 #include "refused.h"
 #include "seccomp-probe.h"
 #include "syscall.h"
@@ -290,39 +291,47 @@ static bool shows_pid_namespaces(int proc)
 	return own >= 0;
 }
 
-static bool would_be_init_in(int proc)
+static int check_init_in(int proc)
 {
 	struct stat own, children;
 	AUTO_CLOSE int fd = -1;
 	int r = idm_sys_fstatat(proc, "thread-self/ns/pid_for_children", &children, 0);
 
 	if (idm_sys_fstatat(proc, "thread-self/ns/pid", &own, 0) < 0)
-		return true; /* not known */
+		return -EBUSY; /* not known */
 	/* Linux 4.12. The link has no target as long as the namespace has no init ... */
 	if (r == -ENOENT)
-		return true;
+		return -EBUSY;
 	if (r < 0 || children.st_ino == own.st_ino)
-		return false;
+		return 0;
 	/* ... but in 7.2 it has. Since 6.11 one can ask for process 1 of the namespace. */
 	fd = idm_sys_openat(proc, "thread-self/ns/pid_for_children", O_RDONLY, 0);
-	return fd >= 0 && idm_sys_ioctl(fd, IDM_NS_GET_PID_FROM_PIDNS, (void *)1) == -ESRCH;
+	if (idm_is_shortage(fd))
+		return fd;
+	return fd >= 0 && idm_sys_ioctl(fd, IDM_NS_GET_PID_FROM_PIDNS, (void *)1) == -ESRCH ? -EBUSY : 0;
 }
 
-bool idm_procfs_child_would_be_init(void)
+int idm_procfs_check_init(void)
 {
 	AUTO_CLOSE int proc = -1;
 
 	/* Most callers' children are there. Reading the link costs half as much as following it. */
 	if (names_initial_pidns(AT_FDCWD, "/proc/thread-self/ns/pid_for_children"))
-		return false;
+		return 0;
 	proc = open_procfs_root(shows_pid_namespaces, "", NULL);
-	return proc < 0 || would_be_init_in(proc);
+	if (proc >= 0)
+		return check_init_in(proc);
+	if (idm_is_shortage(proc))
+		return proc;
+	return idm_pidns_is_childrens() == 1 ? 0 : -EBUSY;
 }
 
-int idm_diagnose_no_init(enum idm_error_step step, struct idm_error *err)
+int idm_diagnose_no_init(int code, enum idm_error_step step, struct idm_error *err)
 {
-	AUTO_CLOSE int proc = open_procfs_root(shows_pid_namespaces, "", NULL);
+	AUTO_CLOSE int proc = code == -EBUSY ? open_procfs_root(shows_pid_namespaces, "", NULL) : code;
 
+	if (idm_is_shortage(proc))
+		return idm_fail_errno(err, proc, step, "/proc");
 	if (proc < 0) {
 		idm_fail(
 			err, -ENOENT, IDM_STEP_FIND_CHILD, "/proc",

@@ -66,13 +66,14 @@ ssize_t idm_procfs_fd_path(int proc, int fd, char *path, size_t size);
 const char *idm_procfs_find_line(const char *status, const char *name);
 
 /*
- * Whether this thread has unshared a PID namespace that has no process yet. The next child becomes its
- * init, and when that exits, the namespace can never have a process again. True also if that is not
- * known: the caller has no procfs, and can make none.
+ * Returns -EBUSY if this thread has unshared a PID namespace that has no process yet. The next child
+ * becomes its init, and when that exits, the namespace can never have a process again. Also if that is not
+ * known: the caller has no procfs, and can make none. Returns another -errno for want of descriptors or
+ * memory, else 0.
  */
-bool idm_procfs_child_would_be_init(void);
+int idm_procfs_check_init(void);
 
-/* Fills in that this is so, and returns -EBUSY. Or that it is not known: -ENOENT. */
-int idm_diagnose_no_init(enum idm_error_step step, struct idm_error *err);
+/* Fills in why that failed, and returns -EBUSY; -ENOENT: it is not known; or the other -errno. */
+int idm_diagnose_no_init(int code, enum idm_error_step step, struct idm_error *err);
 
 #endif

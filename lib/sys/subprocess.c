@@ -30,8 +30,10 @@ int idm_work_start(struct idm_work *work, int flags, struct idm_subprocess *proc
 	process->pidfd = -1;
 	if (r < 0) /* a child that could not be reaped is not started */
 		return r;
-	if (!work->had_child && idm_procfs_child_would_be_init())
-		return -EBUSY;
+	if (!work->had_child)
+		r = idm_procfs_check_init();
+	if (r < 0)
+		return r;
 	r = idm_clone_deaf(run_work, CLONE_FILES | flags, work, &process->pidfd);
 	return r < 0 ? r : 0;
 }

@@ -24,7 +24,7 @@ struct idm_subprocess {
 /*
  * Runs `run` in a child and returns what that returned: 0, a descriptor or -errno. The child is a zombie
  * then, whose namespaces can still be looked at, until idm_subprocess_end(); call that whatever came
- * back. -ESRCH: the child was killed before it was done. -EBUSY: see idm_procfs_child_would_be_init().
+ * back. -ESRCH: the child was killed before it was done. -EBUSY: see idm_procfs_check_init().
  */
 int idm_subprocess_run(struct idm_subprocess *process, int (*run)(void *data), void *data);
 
@@ -42,7 +42,7 @@ int idm_subprocess_shared(int (*run)(void *data), void *data, size_t size);
 /*
  * The same for a thread that has had a child in the same call of the library, such as that of
  * idm_userns_open(). A PID namespace that it has unshared has its first process then. So this does not
- * look for one without.
+ * look for one without. Also for a caller of idm_procfs_check_init().
  */
 int idm_subprocess_shared_again(int (*run)(void *data), void *data, size_t size);
 

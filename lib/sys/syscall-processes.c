@@ -130,6 +130,11 @@ int idm_sys_pidfd_open(pid_t pid)
 	return pid > 0 && (fd == -EINVAL || fd == -ENOENT) ? -ESRCH : fd;
 }
 
+int idm_sys_pidfd_open_thread(void)
+{
+	return (int)CALL(syscall(SYS_pidfd_open, syscall(SYS_gettid), O_EXCL));
+}
+
 int idm_sys_pidfd_send_signal(int pidfd, int signal)
 {
 	return (int)CALL(syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0U));

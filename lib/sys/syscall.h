@@ -163,6 +163,8 @@ struct idm_pidfd_info {
 	int32_t exit_code; /* as wait(2) returns it */
 };
 #define IDM_PIDFD_GET_INFO _IOWR(0xff, 11, struct idm_pidfd_info)
+#define IDM_PIDFD_GET_PID_NAMESPACE _IO(0xff, 5)
+#define IDM_PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE _IO(0xff, 6)
 #define IDM_PIDFD_GET_USER_NAMESPACE _IO(0xff, 9) /* Linux 6.11 */
 #define IDM_PIDFD_INFO_PID 1U
 #define IDM_PIDFD_INFO_EXIT 8U	   /* Linux 6.15: once the process has been reaped, by whomever */
@@ -284,6 +286,7 @@ int idm_sys_keep_fds(unsigned int n); /* the first ones, in a table of its own (
 int idm_sys_setns(int fd, int type);
 int idm_sys_unshare(int flags);
 int idm_sys_pidfd_open(pid_t pid);
+int idm_sys_pidfd_open_thread(void); /* of this thread: PIDFD_THREAD, Linux 6.9 */
 int idm_sys_pidfd_send_signal(int pidfd, int signal);
 #define IDM_PIDFD_SIGNAL_PROCESS_GROUP 4U /* Linux 6.9 */
 int idm_sys_pidfd_send_siginfo(int pidfd, siginfo_t *info, unsigned int flags);

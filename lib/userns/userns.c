@@ -279,6 +279,18 @@ static int print_both_sides(struct request *q, struct idm_kernel_text texts[2])
 	return r < 0 ? r : idm_map_print_kernel(q->map, IDM_GID, q->gid, q->err);
 }
 
+static int check_init(enum idm_error_step step, struct idm_error *err)
+{
+	int r = idm_procfs_check_init();
+
+	if (r < 0)
+		r = idm_diagnose_no_init(r, step, err);
+	if (r == -EBUSY)
+		idm_hint(err,
+			 "make the user namespace before unshare(CLONE_NEWPID), or after the fork");
+	return r;
+}
+
 int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_error *err)
 {
 	HOLD_CANCEL;
@@ -306,12 +318,8 @@ int idm_userns_open(const struct idm_map *map, unsigned int flags, struct idm_er
 	if (r < 0)
 		return r;
 	initial = q.initial = idm_procfs_of_initial();
-	if (initial < 0 && idm_procfs_child_would_be_init()) {
-		r = idm_diagnose_no_init(step, err);
-		if (r == -EBUSY)
-			idm_hint(err, "make the user namespace before unshare(CLONE_NEWPID), or after "
-				      "the fork");
+	r = initial < 0 ? check_init(step, err) : 0;
+	if (r < 0)
 		return r;
-	}
 	return flags ? open_one_way(&q, flags) : open_any_way(&q);
 }

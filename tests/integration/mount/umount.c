@@ -377,6 +377,48 @@ TEST_ANYWHERE(a_target_is_relative_to_the_directory)
 	snapshot_assert_same(before);
 }
 
+/* Neither is there a procfs, nor may the caller make one. */
+static void be_root_without_proc(void)
+{
+	enter();
+	enter_userns("0 0 65536\n");
+	must(unshare(CLONE_NEWNS));
+	must(chroot(SCRATCH));
+	must(chdir("/"));
+}
+
+static void do_nothing(void *unused)
+{
+	(void)unused;
+}
+
+static void unmount_without_proc(void *unused)
+{
+	struct idm_error err;
+	AUTO_FD int dir = -1;
+	int r;
+
+	(void)unused;
+	be_root_without_proc();
+	dir = (int)must(open("/", O_PATH | O_CLOEXEC));
+	do_mount("0", "/target", "tmpfs", 0, NULL);
+	r = idm_umount(dir, "target", 0, &err);
+	if (!kernel_is_before(6, 11))
+		assert_ok(r, &err);
+	else
+		assert_error(r, -ENOENT, &err, "/proc", NULL, "expected a procfs");
+	must(unshare(CLONE_NEWPID));
+	do_mount("0", "/target", "tmpfs", 0, NULL);
+	assert_error(idm_umount(dir, "target", 0, &err), -ENOENT, &err, "/proc", NULL,
+		     "expected a procfs");
+	in_child(do_nothing, NULL); /* the namespace can still have an init */
+}
+
+TEST_ANYWHERE(without_proc_no_mount_is_said_to_be_in_use)
+{
+	in_child(unmount_without_proc, NULL);
+}
+
 TEST_ANYWHERE(a_link_in_the_directory_is_not_followed)
 {
 	static const unsigned int flags[] = { 0, IDM_UMOUNT_LAZY, IDM_UMOUNT_RECURSIVE };

@@ -600,11 +600,10 @@ static void enter_limits(void)
 	unmake();
 }
 
-TEST_WITHIN(with_few_descriptors, 200)
+static void try_few_descriptors(void)
 {
 	struct limited *l = limited_new(RLIMIT_NOFILE, EMFILE, "RLIMIT_NOFILE");
 
-	enter_limits();
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
 		unsigned int failed = 0;
 
@@ -615,8 +614,35 @@ TEST_WITHIN(with_few_descriptors, 200)
 		if (!failed && strcmp(calls[i].name, "text") != 0)
 			fail_msg("%s: it needs no descriptor", calls[i].name);
 	}
+}
+
+TEST_WITHIN(with_few_descriptors, 200)
+{
+	enter_limits();
+	try_few_descriptors();
 	make();
 	leave();
+}
+
+static void be_init_of_container(void *unused)
+{
+	(void)unused;
+	do_mount("proc", "/proc", "proc", 0, NULL);
+	try_few_descriptors();
+}
+
+static void start_container(void *unused)
+{
+	(void)unused;
+	enter_limits();
+	must(unshare(CLONE_NEWPID));
+	in_child(be_init_of_container, NULL);
+}
+
+/* There the library opens more, to find out whether the PID namespace has an init. */
+TEST_WITHIN(with_few_descriptors_in_a_container, 200)
+{
+	in_child(start_container, NULL);
 }
 
 /* No handler and no mask: the signal that comes with EFBIG would end the process. */
