@@ -7,7 +7,8 @@
  * drops what it has of the caller's: all memory but the pages that it needs itself, all descriptors
  * and the working directory. What is left is this code, one page that is zero, and a stack.
  *
- * It runs without libc, from a section of its own, so that its pages are known.
+ * It runs without libc, from a section of its own, so that its pages are known. The compiler may keep a
+ * constant of more than one word elsewhere. So what has such ones is in the shared page.
  */
 #include "userns-child.h"
 
@@ -16,7 +17,6 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "lib/sys/raw-syscall.h"
 
@@ -55,7 +55,7 @@ HERE static long empty_page(const struct idm_userns_child_shared *shared, unsign
 /*
  * In pieces, as large as the kernel lets them be. It refuses a piece that holds a sealed mapping (Linux
  * 6.10), such as the vDSO: of a single page that it refuses the content is thrown away. Behind that, the
- * pieces grow again, whatever was refused before: of EINVAL nobody can tell whether the piece extends
+ * pieces grow again, whatever was refused before: EINVAL does not tell whether the piece extends
  * beyond the end of the memory, or ends inside of a huge page or the vDSO's data. So a refused size is
  * tried once more behind each piece, and the calls are three times as many as an address has bits.
  * Returns 0, or -errno if a page keeps its content.
@@ -105,27 +105,41 @@ HERE static long unmap_all_but_kept(const struct idm_userns_child_shared *shared
 	return r;
 }
 
+/* Asked when the kernel already is to kill the child at the caller's exit. */
+HERE static int has_caller_exited(struct idm_userns_child_shared *shared)
+{
+	long parent = raw(SYS_getppid);
+
+	return parent ? parent != shared->parent
+		      : raw(SYS_ppoll, &shared->caller, 1, &shared->at_once) > 0;
+}
+
+/* Returns whether the child is dumpable, with nothing of the caller's left. */
+HERE static int show_itself(struct idm_userns_child_shared *shared)
+{
+	shared->full = unmap_all_but_kept(shared) < 0;
+	/* A new, empty table: nothing is copied. */
+	return !shared->full && raw(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE) == 0 &&
+	       raw(SYS_chdir, shared->root) == 0 && raw(SYS_prctl, PR_SET_DUMPABLE, 1) == 0;
+}
+
+HERE static void stay(struct idm_userns_child_shared *shared)
+{
+	__atomic_store_n(&shared->ready, 1, __ATOMIC_RELEASE);
+	raw(SYS_futex, &shared->ready, FUTEX_WAKE_ONE, 1);
+	while (!__atomic_load_n(&shared->over, __ATOMIC_ACQUIRE)) {
+		shared->pause.tv_nsec = 10000000; /* the kernel leaves there what was left of it */
+		raw(SYS_ppoll, 0, 0, &shared->pause);
+	}
+}
+
 HERE void idm_userns_child_main(void *data)
 {
 	struct idm_userns_child_shared *shared = data;
-	struct timespec now = { .tv_nsec = 10000000 };
-	char root[2];
 
-	root[0] = '/';
-	root[1] = '\0';
 	raw(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
-	shared->full = unmap_all_but_kept(shared) < 0;
-	/* A new, empty table: nothing is copied. */
-	if (!shared->full && raw(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE) == 0 &&
-	    raw(SYS_chdir, root) == 0 && raw(SYS_prctl, PR_SET_DUMPABLE, 1) == 0) {
-		__atomic_store_n(&shared->ready, 1, __ATOMIC_RELEASE);
-		raw(SYS_futex, &shared->ready, FUTEX_WAKE_ONE, 1);
-		while (raw(SYS_getppid) == shared->parent &&
-		       !__atomic_load_n(&shared->over, __ATOMIC_ACQUIRE)) {
-			raw(SYS_ppoll, 0, 0, &now, 0, 0);
-			now.tv_nsec = 10000000; /* the kernel leaves there what was left of it */
-		}
-	}
+	if (!has_caller_exited(shared) && show_itself(shared))
+		stay(shared);
 	for (;;)
 		raw(SYS_exit, 0);
 }

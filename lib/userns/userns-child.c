@@ -31,6 +31,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "lib/base/macros.h"
 #include "lib/sys/raw-syscall.h"
 #include "lib/sys/syscall.h"
 
@@ -204,6 +205,16 @@ static int start_zombie(struct idm_userns_child *child)
 	return (int)clone_and_exit(&args);
 }
 
+/* As in userns-child-main.c. */
+__attribute__((no_sanitize("thread"))) static bool
+is_caller_gone(struct idm_userns_child_shared *shared)
+{
+	long parent = syscall(SYS_getppid);
+
+	return parent ? parent != shared->parent
+		      : syscall(SYS_ppoll, &shared->caller, 1, &shared->at_once, NULL, 0) > 0;
+}
+
 /*
  * The child of the second way. It runs on a stack of its own, but shares the caller's memory and with it
  * this thread's errno: so it makes only calls that do not fail. It shares what ThreadSanitizer knows of
@@ -211,7 +222,7 @@ static int start_zombie(struct idm_userns_child *child)
  */
 __attribute__((no_sanitize("thread"))) static int run_userns_child(void *arg)
 {
-	const struct idm_userns_child_shared *shared = arg;
+	struct idm_userns_child_shared *shared = arg;
 
 	if (shared) {
 		/*
@@ -219,8 +230,8 @@ __attribute__((no_sanitize("thread"))) static int run_userns_child(void *arg)
 		 * idm_userns_open() until the child is dead, so it only exits with the process.
 		 */
 		syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-		/* Had it exited before that call, the child would have another parent. */
-		while (syscall(SYS_getppid) == shared->parent &&
+		/* From then on the kernel kills the child, unless the caller has exited before. */
+		while (!is_caller_gone(shared) &&
 		       !__atomic_load_n(&shared->over, __ATOMIC_ACQUIRE)) {
 			struct timespec t = { 0, 10000000 };
 
@@ -229,6 +240,13 @@ __attribute__((no_sanitize("thread"))) static int run_userns_child(void *arg)
 	}
 	syscall(SYS_exit, 0);
 	__builtin_unreachable();
+}
+
+static void note_caller(struct idm_userns_child *child)
+{
+	child->shared->parent = getpid();
+	child->own_fd = idm_sys_pidfd_open(getpid());
+	child->shared->caller = (struct pollfd){ .fd = child->own_fd, .events = POLLIN };
 }
 
 /*
@@ -243,7 +261,8 @@ static int start_on_stack(struct idm_userns_child *child)
 	child->shared = idm_sys_map(SHARED_SIZE, MAP_PRIVATE);
 	if (!child->shared)
 		return -ENOMEM;
-	child->shared->parent = getpid();
+	if (live)
+		note_caller(child);
 	return idm_sys_clone(run_userns_child, (char *)child->shared + SHARED_SIZE,
 			     SHARING_FLAGS | vfork /* exit_signal 0 */, live ? child->shared : NULL,
 			     &child->pidfd);
@@ -295,6 +314,7 @@ static void keep_pages(struct idm_userns_child_shared *shared, unsigned long fro
 
 static void keep_needed_pages(struct idm_userns_child_shared *shared)
 {
+	shared->root[0] = '/';
 	shared->page = (unsigned long)sysconf(_SC_PAGESIZE);
 	shared->vdso = getauxval(AT_SYSINFO_EHDR);
 	keep_pages(shared, (unsigned long)__start_idm_userns_child,
@@ -329,7 +349,7 @@ static int start_own_memory(struct idm_userns_child *child)
 	if (!shared)
 		return -ENOMEM;
 	child->shared = shared;
-	shared->parent = getpid();
+	note_caller(child);
 	keep_needed_pages(shared);
 	return clone_on_shared_stack(child);
 }
@@ -374,12 +394,13 @@ int idm_userns_child_start(struct idm_userns_child *child, enum idm_userns_child
 	uint64_t mask;
 	int r;
 
-	*child = (struct idm_userns_child){ .pidfd = -1, .way = way };
+	*child = (struct idm_userns_child){ .pidfd = -1, .way = way, .own_fd = -1 };
 	idm_sys_block_signals(&mask);
 	r = start_child_by_way(child);
 	idm_sys_restore_signals(&mask);
 	if (r < 0) {
 		free_child_shared(child);
+		idm_close_fd(&child->own_fd);
 		return r;
 	}
 	child->number = r;
@@ -424,8 +445,8 @@ int idm_userns_child_end(struct idm_userns_child *child)
 	idm_userns_child_kill(child);
 	r = await_child_end(child, 0);
 	is_over = r == 0 || idm_sys_poll_until(child->pidfd, POLLIN, NULL) > 0;
-	close(child->pidfd);
-	child->pidfd = -1;
+	idm_close_fd(&child->pidfd);
+	idm_close_fd(&child->own_fd);
 	if (is_over)
 		free_child_shared(child);
 	return r;

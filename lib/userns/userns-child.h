@@ -3,9 +3,11 @@
 #ifndef IDM_USERNS_USERNS_CHILD_H
 #define IDM_USERNS_USERNS_CHILD_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "lib/sys/raw-syscall.h"
 
@@ -22,7 +24,14 @@ struct idm_userns_child_range {
 
 /* What a child that lives shares with the caller. Its stack is behind that. */
 struct idm_userns_child_shared {
-	pid_t parent;	/* what its getppid() returns as long as the caller lives */
+	/*
+	 * What its getppid() returns as long as the caller lives. In a PID namespace that the thread has
+	 * unshared, it returns 0 all the time, and the caller's pidfd tells; negative: it is refused.
+	 */
+	pid_t parent;
+	struct pollfd caller;
+	struct timespec at_once, pause; /* the one is 0 */
+	char root[2];			/* "/" */
 	uint32_t over;	/* tells it to exit, should it not be possible to kill it */
 	uint32_t ready; /* of the third way: it is dumpable */
 	uint32_t full;	/* it is not, and exits: a page could be neither unmapped nor emptied */
@@ -38,6 +47,7 @@ struct idm_userns_child {
 	pid_t number; /* in the caller's PID namespace, as clone(2) says */
 	enum idm_userns_child_way way;
 	struct idm_userns_child_shared *shared; /* of a child that runs code; NULL for the others */
+	int own_fd; /* the caller's pidfd for such a child, or negative */
 };
 
 /*

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -447,6 +448,116 @@ TEST_SINCE(6, 10, no_memory_is_sealed, a_secret_that_cannot_be_dropped_is_shown_
 	if (!IDM_RAW_HAS_ASSEMBLY)
 		skip_test("not on this architecture");
 	in_child(have_sealed_secret, NULL);
+}
+
+/* ---- in a PID namespace that the thread has unshared, where getppid(2) returns 0 ---- */
+
+static const enum idm_userns_child_way living[] = { IDM_USERNS_CHILD_LIVE, IDM_USERNS_CHILD_OWN };
+
+static void wait_for_ever(void)
+{
+	for (;;)
+		pause();
+}
+
+/* Returns the init of that namespace. */
+static pid_t enter_pid_namespace(void)
+{
+	pid_t init;
+
+	must(unshare(CLONE_NEWPID));
+	init = (pid_t)must(fork());
+	if (init == 0)
+		wait_for_ever();
+	return init;
+}
+
+static bool has_exited(int pidfd, int milliseconds)
+{
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+
+	return must(poll(&p, 1, milliseconds)) > 0;
+}
+
+TEST_ANYWHERE(a_child_in_another_pid_namespace_stays)
+{
+	pid_t init;
+
+	need_root();
+	if (!IDM_RAW_HAS_ASSEMBLY)
+		skip_test("not on this architecture");
+	init = enter_pid_namespace();
+	for (size_t i = 0; i < ARRAY_SIZE(living); i++) {
+		struct idm_userns_child child;
+
+		assert_ok(idm_userns_child_start(&child, living[i]), NULL);
+		assert_false(has_exited(child.pidfd, 100));
+		assert_int_equal(idm_userns_child_end(&child), 0);
+	}
+	must(kill(init, SIGKILL));
+	must(waitpid(init, NULL, 0));
+}
+
+/* In memory that the processes share. */
+struct killed_caller {
+	enum idm_userns_child_way way;
+	pid_t caller, init;
+	int listener, child;
+};
+
+static void start_and_be_killed(struct killed_caller *k)
+{
+	struct idm_userns_child child;
+
+	k->init = enter_pid_namespace();
+	__atomic_store_n(&k->listener, hold_call(SYS_prctl), __ATOMIC_RELEASE);
+	idm_userns_child_start(&child, k->way);
+	wait_for_ever();
+}
+
+/* Before the child is to be killed at the caller's exit. */
+static void kill_caller(const struct seccomp_notif *call, void *data)
+{
+	struct killed_caller *k = data;
+
+	k->child = idm_sys_pidfd_open((pid_t)call->pid);
+	must(kill(k->caller, SIGKILL));
+	must(waitpid(k->caller, NULL, 0));
+}
+
+static void outlive_caller(void *data)
+{
+	struct killed_caller *k = data;
+	pid_t caller;
+
+	must(prctl(PR_SET_CHILD_SUBREAPER, 1));
+	/* Its descriptors stay open in this process. */
+	caller = (pid_t)must(syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0));
+	if (caller == 0)
+		start_and_be_killed(k);
+	k->caller = caller;
+	while (__atomic_load_n(&k->listener, __ATOMIC_ACQUIRE) < 0)
+		sched_yield();
+	assert_true(answer_call(k->listener, 30000, kill_caller, k));
+	assert_true(has_exited(k->child, 30000));
+	must(kill(k->init, SIGKILL));
+	while (waitpid(-1, NULL, __WALL) > 0)
+		;
+}
+
+TEST_ANYWHERE(a_child_in_another_pid_namespace_exits_with_a_killed_caller)
+{
+	struct killed_caller *k = mmap(NULL, sizeof(*k), PROT_READ | PROT_WRITE,
+				       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	need_root();
+	if (!IDM_RAW_HAS_ASSEMBLY)
+		skip_test("not on this architecture");
+	assert_true(k != MAP_FAILED);
+	for (size_t i = 0; i < ARRAY_SIZE(living); i++) {
+		*k = (struct killed_caller){ .way = living[i], .listener = -1, .child = -1 };
+		in_child(outlive_caller, k);
+	}
 }
 
 /* ---- where the kernel refuses a child that shares memory ---- */
