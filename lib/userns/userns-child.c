@@ -206,8 +206,7 @@ static int start_zombie(struct idm_userns_child *child)
 }
 
 /* As in userns-child-main.c. */
-__attribute__((no_sanitize("thread"))) static bool
-is_caller_gone(struct idm_userns_child_shared *shared)
+__attribute__((no_sanitize("thread"))) static bool is_caller_gone(struct idm_userns_child_shared *shared)
 {
 	long parent = syscall(SYS_getppid);
 
@@ -231,8 +230,7 @@ __attribute__((no_sanitize("thread"))) static int run_userns_child(void *arg)
 		 */
 		syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 		/* From then on the kernel kills the child, unless the caller has exited before. */
-		while (!is_caller_gone(shared) &&
-		       !__atomic_load_n(&shared->over, __ATOMIC_ACQUIRE)) {
+		while (!is_caller_gone(shared) && !__atomic_load_n(&shared->over, __ATOMIC_ACQUIRE)) {
 			struct timespec t = { 0, 10000000 };
 
 			syscall(SYS_ppoll, NULL, 0, &t, NULL, 0); /* no signal but SIGKILL gets here */

@@ -286,8 +286,7 @@ static int check_init(enum idm_error_step step, struct idm_error *err)
 	if (r < 0)
 		r = idm_diagnose_no_init(r, step, err);
 	if (r == -EBUSY)
-		idm_hint(err,
-			 "make the user namespace before unshare(CLONE_NEWPID), or after the fork");
+		idm_hint(err, "make the user namespace before unshare(CLONE_NEWPID), or after the fork");
 	return r;
 }
 

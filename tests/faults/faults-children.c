@@ -87,7 +87,7 @@ static struct idm_child_options shell(const char *const *argv)
 }
 
 /* Descriptors are open or closed as requested, whatever fails: 0 is closed, 7 is open. */
-TEST(a_child)
+TEST_OF_RUNS(a_child)
 {
 	static const struct idm_child_fd fds[] = { { -1, 0 }, { 1, 7 } };
 	struct idm_child_options o =
@@ -139,12 +139,12 @@ static void containers(const char *name, unsigned int flags)
 	idm_map_free(map);
 }
 
-TEST(a_child_in_namespaces)
+TEST_OF_RUNS(a_child_in_namespaces)
 {
 	containers("container", 0);
 }
 
-TEST(a_child_below_an_init)
+TEST_OF_RUNS(a_child_below_an_init)
 {
 	containers("container, init", IDM_CHILD_UNDER_INIT | IDM_CHILD_DIE_WITH_THREAD |
 					      IDM_CHILD_SET_GROUPS | IDM_CHILD_RESET_SIGNALS |
@@ -183,7 +183,7 @@ static void no_trees(void)
 	snapshot_assert_same(before);
 }
 
-TEST_SINCE(5, 12, no_trees, a_child_in_a_root)
+TEST_OF_RUNS_SINCE(5, 12, no_trees, a_child_in_a_root)
 {
 	faults_enter();
 	map = map_of("0:100000:65536");
@@ -192,7 +192,7 @@ TEST_SINCE(5, 12, no_trees, a_child_in_a_root)
 	idm_map_free(map);
 }
 
-TEST_SINCE(5, 12, no_trees, a_child_in_a_root_with_a_staging_namespace)
+TEST_OF_RUNS_SINCE(5, 12, no_trees, a_child_in_a_root_with_a_staging_namespace)
 {
 	struct idm_error err;
 
@@ -256,7 +256,7 @@ static void assert_child(int unused)
 	assert_true(got_data == &child_data);
 }
 
-TEST(a_reaper)
+TEST_OF_RUNS(a_reaper)
 {
 	faults_enter();
 	survive(&(struct operation){ "reaper", .go = reap_child, .check = assert_child,
@@ -283,7 +283,7 @@ static int hold_and_wait(struct idm_error *err)
 	return r;
 }
 
-TEST(a_reaper_that_holds)
+TEST_OF_RUNS(a_reaper_that_holds)
 {
 	faults_enter();
 	survive(&(struct operation){ "reaper, hold", .go = hold_and_wait, .check = assert_ended_well,
@@ -342,7 +342,7 @@ static void assert_orphan(int unused)
 	assert_true(got_data == &orphan_data);
 }
 
-TEST(a_reaper_that_adopts)
+TEST_OF_RUNS(a_reaper_that_adopts)
 {
 	faults_enter();
 	survive(&(struct operation){ "adoption", .go = reap_orphan, .check = assert_orphan });
@@ -374,7 +374,7 @@ static int reap_by_forkserver(struct idm_error *err)
 	return r;
 }
 
-TEST(a_forkserver)
+TEST_OF_RUNS(a_forkserver)
 {
 	struct idm_child_options o = shell(SHELL("exit 0"));
 
@@ -384,7 +384,7 @@ TEST(a_forkserver)
 				     .ignore = "sh" });
 }
 
-TEST(a_container_by_a_fork_server)
+TEST_OF_RUNS(a_container_by_a_fork_server)
 {
 	struct idm_child_options o;
 

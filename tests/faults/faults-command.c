@@ -73,7 +73,7 @@ static void unmount_bind(enum outcome outcome)
 	assert_false(is_mounted(TARGET));
 }
 
-TEST(mount)
+TEST_OF_RUNS(mount)
 {
 	if (enter())
 		survive(&(struct operation){
@@ -83,7 +83,7 @@ TEST(mount)
 		});
 }
 
-TEST(mount_idmap)
+TEST_OF_RUNS(mount_idmap)
 {
 	const char *const argv[] = {
 		program("MOUNT_IDMAP", "mount.idmap"), SOURCE, TARGET, "-o", "map=" MAP_TEXT, NULL
@@ -106,7 +106,7 @@ static void unmount_rest(enum outcome outcome)
 		do_umount(TARGET);
 }
 
-TEST(umount)
+TEST_OF_RUNS(umount)
 {
 	if (enter())
 		survive(&(struct operation){
@@ -117,7 +117,7 @@ TEST(umount)
 		});
 }
 
-TEST(umount_recursive)
+TEST_OF_RUNS(umount_recursive)
 {
 	if (enter())
 		survive(&(struct operation){
@@ -139,7 +139,7 @@ static void check_list(enum outcome outcome)
 		assert_contains(faults_output(), "not readable");
 }
 
-TEST(list)
+TEST_OF_RUNS(list)
 {
 	if (!enter())
 		return;
@@ -155,7 +155,7 @@ static void check_check(enum outcome outcome)
 		assert_contains(faults_output(), SOURCE);
 }
 
-TEST(check)
+TEST_OF_RUNS(check)
 {
 	if (enter())
 		survive(&(struct operation){ "idmount check", .argv = IDMOUNT("check", SOURCE),
@@ -197,7 +197,7 @@ static void overlays_are_refused(void)
 	snapshot_assert_same(before);
 }
 
-TEST_SINCE(5, 19, overlays_are_refused, overlay)
+TEST_OF_RUNS_SINCE(5, 19, overlays_are_refused, overlay)
 {
 	if (!enter())
 		return;
@@ -255,7 +255,7 @@ static const char *const *apply_argv(void)
 	return argv;
 }
 
-TEST(apply)
+TEST_OF_RUNS(apply)
 {
 	if (!enter())
 		return;
@@ -281,7 +281,7 @@ static void undo_again(enum outcome outcome)
 	assert_int_equal(access(JOURNAL, F_OK), -1);
 }
 
-TEST(undo)
+TEST_OF_RUNS(undo)
 {
 	if (!enter())
 		return;
@@ -310,7 +310,7 @@ static void check_run(enum outcome outcome)
 }
 
 /* The shell prints what it sees, without another program. */
-TEST(run)
+TEST_OF_RUNS(run)
 {
 	if (!enter())
 		return;

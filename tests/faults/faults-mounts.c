@@ -80,22 +80,22 @@ static void user_namespaces(const char *name, unsigned int flags)
 }
 
 /* Each way is tried alone. Otherwise the second way could hide a fault of the first. */
-TEST(a_user_namespace_by_a_zombie)
+TEST_OF_RUNS(a_user_namespace_by_a_zombie)
 {
 	user_namespaces("zombie", IDM_USERNS_ZOMBIE);
 }
 
-TEST(a_user_namespace_by_a_live_child)
+TEST_OF_RUNS(a_user_namespace_by_a_live_child)
 {
 	user_namespaces("live child", IDM_USERNS_LIVE);
 }
 
-TEST(a_user_namespace_by_a_child_with_its_own_memory)
+TEST_OF_RUNS(a_user_namespace_by_a_child_with_its_own_memory)
 {
 	user_namespaces("own memory", IDM_USERNS_OWN_MEMORY);
 }
 
-TEST(a_user_namespace_by_either)
+TEST_OF_RUNS(a_user_namespace_by_either)
 {
 	user_namespaces("either", 0);
 }
@@ -118,7 +118,7 @@ static int ask_cache(struct idm_error *err)
 	return first < 0 ? first : second;
 }
 
-TEST(a_cached_user_namespace)
+TEST_OF_RUNS(a_cached_user_namespace)
 {
 	enter();
 	survive(&(struct operation){ "cache", .go = ask_cache, .check = check_userns });
@@ -150,7 +150,7 @@ static void check_read_map(int unused)
 	idm_map_free(read_map);
 }
 
-TEST(the_map_of_a_user_namespace)
+TEST_OF_RUNS(the_map_of_a_user_namespace)
 {
 	enter();
 	survive(&(struct operation){ "read map", .go = read_userns, .check = check_read_map });
@@ -158,7 +158,7 @@ TEST(the_map_of_a_user_namespace)
 }
 
 /* Else the copy is there for the failures of the program alone. */
-TEST(the_map_of_a_user_namespace_by_a_copy)
+TEST_OF_RUNS(the_map_of_a_user_namespace_by_a_copy)
 {
 	enter();
 	refuse_call(SYS_execveat, EPERM);
@@ -197,17 +197,17 @@ static void trees(const char *name, unsigned int flags)
 	leave();
 }
 
-TEST(a_tree)
+TEST_OF_RUNS(a_tree)
 {
 	trees("tree", 0);
 }
 
-TEST(a_tree_not_through_a_link)
+TEST_OF_RUNS(a_tree_not_through_a_link)
 {
 	trees("tree, nofollow", IDM_TREE_NOFOLLOW);
 }
 
-TEST(a_recursive_tree)
+TEST_OF_RUNS(a_recursive_tree)
 {
 	trees("recursive tree", IDM_TREE_RECURSIVE);
 }
@@ -267,7 +267,7 @@ static int unmount_below_no_mount(struct idm_error *err)
 	return refusal(idm_umount(AT_FDCWD, SOURCE, IDM_UMOUNT_RECURSIVE, err), err);
 }
 
-TEST(a_refusal_is_one)
+TEST_OF_RUNS(a_refusal_is_one)
 {
 	static const struct operation ops[] = {
 		{ "source cannot be mapped", .go = open_proc },
@@ -353,7 +353,7 @@ static void binds(const char *name, const char *where, unsigned int tree_flags, 
 	leave();
 }
 
-TEST(a_bind)
+TEST_OF_RUNS(a_bind)
 {
 	binds("bind", TARGET, 0, 0);
 }
@@ -363,7 +363,7 @@ static int mount_at_once(struct idm_error *err)
 	return idm_mount(MAP_TEXT, SOURCE, target, NULL, err);
 }
 
-TEST(a_mount_in_one_call)
+TEST_OF_RUNS(a_mount_in_one_call)
 {
 	enter();
 	way = attach_flags = 0;
@@ -372,17 +372,17 @@ TEST(a_mount_in_one_call)
 	leave();
 }
 
-TEST(a_recursive_bind)
+TEST_OF_RUNS(a_recursive_bind)
 {
 	binds("recursive bind", TARGET, IDM_TREE_RECURSIVE, 0);
 }
 
-TEST(a_bind_to_a_new_directory)
+TEST_OF_RUNS(a_bind_to_a_new_directory)
 {
 	binds("bind, mkdir", MISSING, 0, IDM_ATTACH_MKDIR);
 }
 
-TEST(a_bind_below_a_shared_mount)
+TEST_OF_RUNS(a_bind_below_a_shared_mount)
 {
 	enter();
 	way = attach_flags = 0;
@@ -408,7 +408,7 @@ static void unbind_top(enum outcome outcome)
 	}
 }
 
-TEST(a_bind_on_a_mount)
+TEST_OF_RUNS(a_bind_on_a_mount)
 {
 	enter();
 	way = attach_flags = 0;
@@ -458,7 +458,7 @@ static void replacement_is_refused(void)
 	leave();
 }
 
-TEST_SINCE(6, 5, replacement_is_refused, a_replacement)
+TEST_OF_RUNS_SINCE(6, 5, replacement_is_refused, a_replacement)
 {
 	enter();
 	way = 0;
@@ -501,17 +501,17 @@ static void unmounts(const char *name, unsigned int flags)
 	leave();
 }
 
-TEST(an_unmount)
+TEST_OF_RUNS(an_unmount)
 {
 	unmounts("unmount", 0);
 }
 
-TEST(a_lazy_unmount)
+TEST_OF_RUNS(a_lazy_unmount)
 {
 	unmounts("unmount, lazy", IDM_UMOUNT_LAZY);
 }
 
-TEST(a_recursive_unmount)
+TEST_OF_RUNS(a_recursive_unmount)
 {
 	unmounts("unmount, recursive", IDM_UMOUNT_RECURSIVE);
 }
@@ -642,34 +642,34 @@ static void not_by_descriptor(void)
 	leave();
 }
 
-TEST_SINCE(6, 15, not_by_descriptor, an_overlay_by_descriptor)
+TEST_OF_RUNS_SINCE(6, 15, not_by_descriptor, an_overlay_by_descriptor)
 {
 	overlays("overlay", IDM_OVERLAY_BY_DESCRIPTOR, IDM_UPPER_SHIFTED);
 }
 
-TEST_SINCE(6, 15, not_by_descriptor, an_overlay_with_owners_of_the_disk)
+TEST_OF_RUNS_SINCE(6, 15, not_by_descriptor, an_overlay_with_owners_of_the_disk)
 {
 	overlays("overlay, disk IDs", IDM_OVERLAY_BY_DESCRIPTOR, IDM_UPPER_DISK);
 }
 
-TEST_SINCE(6, 15, not_by_descriptor, an_overlay_with_owners_of_the_disk_by_a_copy)
+TEST_OF_RUNS_SINCE(6, 15, not_by_descriptor, an_overlay_with_owners_of_the_disk_by_a_copy)
 {
 	refuse_call(SYS_execveat, EPERM);
 	overlays("overlay, disk IDs, copy", IDM_OVERLAY_BY_DESCRIPTOR, IDM_UPPER_DISK);
 }
 
-TEST_SINCE(6, 15, not_by_descriptor, an_overlay_created_as_root)
+TEST_OF_RUNS_SINCE(6, 15, not_by_descriptor, an_overlay_created_as_root)
 {
 	overlays("overlay, as root", IDM_OVERLAY_BY_DESCRIPTOR | IDM_OVERLAY_CREATE_AS_ROOT,
 		 IDM_UPPER_DISK);
 }
 
-TEST_SINCE(5, 19, no_mapped_layers, an_overlay_in_a_namespace)
+TEST_OF_RUNS_SINCE(5, 19, no_mapped_layers, an_overlay_in_a_namespace)
 {
 	overlays("overlay in namespace", IDM_OVERLAY_IN_NAMESPACE, IDM_UPPER_SHIFTED);
 }
 
-TEST_SINCE(5, 19, no_mapped_layers, an_overlay_with_owners_of_the_disk_in_a_namespace)
+TEST_OF_RUNS_SINCE(5, 19, no_mapped_layers, an_overlay_with_owners_of_the_disk_in_a_namespace)
 {
 	overlays("overlay in namespace, disk IDs", IDM_OVERLAY_IN_NAMESPACE, IDM_UPPER_DISK);
 }
@@ -684,14 +684,14 @@ static void close_it(int fd)
 	close(fd);
 }
 
-TEST(a_staging_namespace)
+TEST_OF_RUNS(a_staging_namespace)
 {
 	enter();
 	survive(&(struct operation){ "staging", .go = open_staging, .check = close_it });
 	leave();
 }
 
-TEST_SINCE(5, 19, no_mapped_layers, an_overlay_in_a_staging_namespace)
+TEST_OF_RUNS_SINCE(5, 19, no_mapped_layers, an_overlay_in_a_staging_namespace)
 {
 	struct idm_error err;
 
@@ -702,7 +702,7 @@ TEST_SINCE(5, 19, no_mapped_layers, an_overlay_in_a_staging_namespace)
 	close(staging);
 }
 
-TEST_SINCE(5, 19, no_mapped_layers, an_overlay_on_a_directory_in_use)
+TEST_OF_RUNS_SINCE(5, 19, no_mapped_layers, an_overlay_on_a_directory_in_use)
 {
 	overlays_on_used("overlay, in use");
 }
@@ -714,7 +714,7 @@ static void without_statmount(void)
 	refuse_call(SYS_listmount, EPERM);
 }
 
-TEST_SINCE(5, 19, no_mapped_layers, an_overlay_on_a_directory_in_use_by_mountinfo)
+TEST_OF_RUNS_SINCE(5, 19, no_mapped_layers, an_overlay_on_a_directory_in_use_by_mountinfo)
 {
 	scratch_enter();
 	without_statmount();
@@ -802,29 +802,29 @@ static void list_with_faults(const char *name, int (*go)(struct idm_error *err),
 	leave();
 }
 
-TEST(the_list_of_mounts)
+TEST_OF_RUNS(the_list_of_mounts)
 {
 	list_with_faults("list", list, 0);
 }
 
-TEST(the_list_of_mounts_by_an_iterator)
+TEST_OF_RUNS(the_list_of_mounts_by_an_iterator)
 {
 	list_with_faults("list iterator", iterate, 0);
 }
 
-TEST(the_mount_of_a_path)
+TEST_OF_RUNS(the_mount_of_a_path)
 {
 	list_with_faults("list path", list_path, 0);
 }
 
-TEST(the_list_of_mounts_by_mountinfo)
+TEST_OF_RUNS(the_list_of_mounts_by_mountinfo)
 {
 	scratch_enter();
 	without_statmount();
 	list_with_faults("list, mountinfo", list, 0);
 }
 
-TEST(the_list_of_all_namespaces)
+TEST_OF_RUNS(the_list_of_all_namespaces)
 {
 	struct idm_error err;
 
@@ -850,7 +850,7 @@ static int check(struct idm_error *err)
 	return -why.errnum;
 }
 
-TEST(a_check_of_a_path)
+TEST_OF_RUNS(a_check_of_a_path)
 {
 	enter();
 	survive(&(struct operation){ "check", .go = check });

@@ -79,7 +79,7 @@ static void apply_with_faults(void)
 	idm_plan_free(plan);
 }
 
-TEST(applying_detached)
+TEST_OF_RUNS(applying_detached)
 {
 	if (kernel_is_before(6, 15))
 		return;
@@ -87,13 +87,13 @@ TEST(applying_detached)
 	apply_with_faults();
 }
 
-TEST(applying_in_a_namespace)
+TEST_OF_RUNS(applying_in_a_namespace)
 {
 	way = IDM_PLAN_APPLY_IN_NAMESPACE;
 	apply_with_faults();
 }
 
-TEST(applying_in_a_staging_namespace)
+TEST_OF_RUNS(applying_in_a_staging_namespace)
 {
 	struct idm_error err;
 
@@ -117,7 +117,7 @@ static void unmount_it(enum outcome outcome)
 		;
 }
 
-TEST(applying_without_a_journal)
+TEST_OF_RUNS(applying_without_a_journal)
 {
 	enter();
 	is_recorded = false;
@@ -149,7 +149,7 @@ static void undo_again(enum outcome outcome)
 		remove_inside();
 }
 
-TEST(undoing)
+TEST_OF_RUNS(undoing)
 {
 	static const struct operation undoing = { "undo", .prepare = apply_first, .go = undo,
 						  .finish = undo_again, .partly = true };

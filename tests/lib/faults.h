@@ -55,6 +55,11 @@ struct operation {
 	const int *only;
 };
 
+/* A test of a thousand runs and more, of which each has its own limit of time. */
+#define TEST_OF_RUNS(name) TEST_WITHIN(name, 5 * TEST_SECONDS)
+#define TEST_OF_RUNS_SINCE(major, minor, before, name) \
+	TEST_AS(name, 5 * TEST_SECONDS, major, minor, before)
+
 /* Enters scratch surroundings for the runs. */
 void faults_enter(void);
 
