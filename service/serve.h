@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The loop of the service: connections, limits, time-outs. */
+/* The loop of the service. */
 #ifndef IDM_SERVICE_SERVE_H
 #define IDM_SERVICE_SERVE_H
 
