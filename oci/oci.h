@@ -172,9 +172,9 @@ int idm_oci_judge_ids(const struct idm_oci *oci, const struct idm_map *container
 /*
  * Makes the trees of all mapped mounts in the caller's mount namespace. Attaches them in the mount
  * namespace of process `pid`, below the root filesystem as it is there. Each tree replaces the mount
- * that the runtime has made at its destination, or covers it where the kernel cannot do that. Mounts
- * below that are put on top of the tree again. Where another user namespace owns the container's mounts,
- * the kernel locks the trees for it. All or nothing.
+ * that the runtime has made at its destination. Mounts below that are put on top of the tree again.
+ * Where another user namespace owns the container's mounts, the kernel locks the trees for it. After a
+ * failure no tree is attached, and mounts of the runtime can be missing.
  */
 int idm_oci_attach(const struct idm_oci *oci, pid_t pid, const char *bundle, struct idm_error *err);
 

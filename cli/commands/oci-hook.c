@@ -39,7 +39,7 @@ static const char details[] =
 	"  \"io.idmount.map/DESTINATION\": \"0:100000:65536\"\n"
 	"or io.idmount.maps (io.idmount.maps/CONTAINER for one container of a pod) with a value\n"
 	"  {\"/DESTINATION\": \"0:100000:65536\"}\n"
-	"and puts it on top of the runtime's mount. A map by itself reaches as far as the mount is\n"
+	"and replaces the runtime's mount by it. A map by itself reaches as far as the mount is\n"
 	"bound. idmap=MAP is for that mount alone, ridmap=MAP for all mounts below it too. idmap and\n"
 	"ridmap without a map use the container's own. If anything fails, nothing is mounted, and the\n"
 	"container does not start. " IDM_POLICY_FILE " lists the maps that annotations may ask\n"
