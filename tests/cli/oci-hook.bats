@@ -53,7 +53,7 @@ teardown()
 
 @test "annotations: a map, its range, and the container's own map" {
 	mkdir src/sub
-	mount -t tmpfs sub src/sub
+	mount_mappable src/sub
 	touch src/sub/1000
 	chown 1000:1000 src/sub/1000
 	mkdir rootfs/deep rootfs/own
@@ -168,7 +168,7 @@ admin='.process.capabilities |= map_values(. + ["CAP_SYS_ADMIN"])'
 	mount --bind --make-shared src src
 	mkdir src/inner src/sub
 	echo hidden >src/sub/secret
-	mount -t tmpfs sub src/sub
+	mount_mappable src/sub
 	chown 1000:1000 src/sub
 	before=$(grep ' /mnt/src' /proc/self/mountinfo)
 	bundle b 'mount -t tmpfs x /vol/inner && echo made; busybox umount /vol/sub; busybox umount -l /vol/sub; cat /vol/sub/secret
@@ -202,7 +202,9 @@ admin='.process.capabilities |= map_values(. + ["CAP_SYS_ADMIN"])'
 
 	mount --bind src src
 	mkdir src/sub
-	mount -t tmpfs -o ro,mode=777 sub src/sub
+	mount_mappable src/sub
+	chmod 777 src/sub
+	mount -o remount,ro src/sub
 	mount -o remount,bind,ro,noexec src
 	bundle b 'for d in /vol /vol/sub /other; do
 			mount -o remount,bind,rw $d 2>/dev/null; mount -o remount,bind,ro,suid,dev,exec $d 2>/dev/null
@@ -224,7 +226,7 @@ admin='.process.capabilities |= map_values(. + ["CAP_SYS_ADMIN"])'
 
 	mount --bind src src
 	mkdir src/sub
-	mount -t tmpfs sub src/sub
+	mount_mappable src/sub
 	mount -o remount,bind,ro,nosuid,nodev,noexec src/sub
 	mount -o remount,bind,ro,nosuid,nodev,noexec src
 	fake /vol
@@ -246,7 +248,7 @@ admin='.process.capabilities |= map_values(. + ["CAP_SYS_ADMIN"])'
 @test "mounts on locked mounts, files, and a nested mount of a container in its own user namespace" {
 	mkdir src/tmp src/sub src/deep
 	mount --bind --make-shared src src
-	mount -t tmpfs sub src/sub
+	mount_mappable src/sub
 	echo content >src/1000
 	touch rootfs/file
 	bundle b 'stat -f -c %T /vol/tmp; cat /file /vol/1000; stat -c %u /vol/1000 /vol/deep/1000 /file; touch /vol/tmp/x /vol/deep/1000; stat -f -c %T /vol/sub' \
@@ -254,7 +256,7 @@ admin='.process.capabilities |= map_values(. + ["CAP_SYS_ADMIN"])'
 		| .mounts += [{destination: \"/vol/tmp\", type: \"tmpfs\", source: \"tmpfs\", options: [\"nosuid\"]}]
 		| $(volume /vol/deep rbind "$(rows 1000 100000 1)") | $(source=/mnt/src/1000 volume /file bind "$(rows 1000 100000 1)")"
 	run -0 with_runc b
-	same output $'tmpfs\ncontent\ncontent\n0\n0\n0\ntmpfs' "$output"
+	same output $'tmpfs\ncontent\ncontent\n0\n0\n0\n'"$(stat -f -c %T src/sub)" "$output"
 	[[ ! -e src/tmp/x ]]
 }
 
@@ -316,14 +318,21 @@ fake_with_userns()
 	hook_refuses 'lock the mounts: No space left on device' "$fake" /mnt/b
 }
 
-@test "a file, and a filesystem that is made for the container" {
+@test "a file" {
 	echo content >src/1000
 	touch rootfs/file
-	source=/mnt/src/1000 bundle b 'cat /file; stat -c %u /file; touch /tmp/x; stat -c %u /tmp/x; grep -c " /tmp .*idmapped.* tmpfs " /proc/self/mountinfo' \
-		"$(with_hook) | $(source=/mnt/src/1000 volume /file bind "$(rows 1000 0 1)")
-		| .mounts += [{destination: \"/tmp\", type: \"tmpfs\", source: \"tmpfs\", options: [\"nosuid\"], uidMappings: $(rows 0 0 5), gidMappings: $(rows 0 0 5)}]"
+	bundle b 'cat /file; stat -c %u /file' "$(with_hook) | $(source=/mnt/src/1000 volume /file bind "$(rows 1000 0 1)")"
 	run -0 with_runc b
-	same output $'content\n0\n0\n1' "$output"
+	same output $'content\n0' "$output"
+}
+
+@test "a filesystem that is made for the container" {
+	[[ $maps_tmpfs ]] || skip 'needs Linux 6.3, for a mapped tmpfs'
+	bundle b 'touch /tmp/x; stat -c %u /tmp/x; grep -c " /tmp .*idmapped.* tmpfs " /proc/self/mountinfo' \
+		"$(with_hook) | .mounts += [{destination: \"/tmp\", type: \"tmpfs\", source: \"tmpfs\", options: [\"nosuid\"],
+			uidMappings: $(rows 0 0 5), gidMappings: $(rows 0 0 5)}]"
+	run -0 with_runc b
+	same output $'0\n1' "$output"
 }
 
 @test "a mapped file replaces the runtime's mount, alone and below a mapped directory" {
@@ -1198,7 +1207,7 @@ uncover()
 
 	ln -s busybox rootfs/bin/umount
 	mkdir -p src/sub src/below
-	mount -t tmpfs below src/below
+	mount_mappable src/below
 	touch rootfs/file
 	for words in unbindable runbindable; do
 		rm -rf b
@@ -1280,9 +1289,9 @@ uncover()
 
 	mount --bind --make-shared src src
 	mkdir src/sub
-	mount -t tmpfs sub src/sub
+	mount_mappable src/sub
 	mkdir src/sub/sub
-	mount -t tmpfs subsub src/sub/sub
+	mount_mappable src/sub/sub
 	bundle b true "$(with_hook) | .linux.rootfsPropagation = \"rshared\" | $(volume /vol rbind,rshared "$(rows 1000 0 1)")"
 	before=$(cat /proc/self/mountinfo)
 	for name in with_runc with_crun; do
@@ -1325,7 +1334,7 @@ uncover()
 	at_one_place "$one /vol$hint" "$(volume /vol rbind "$mapped")" "$(volume /vol/self rbind "$mapped")"
 	at_one_place "$one /file$hint" "$(source=/mnt/src/1000 volume /file bind "$mapped")" "$(source=/mnt/src/1000 volume /other/file bind "$(rows 1000 0 1)")"
 	# A volume on a directory above. What is seen at the place below is in that volume.
-	mount -t tmpfs sub dst/below
+	mount_mappable dst/below
 	mkdir rootfs/real/below
 	at_one_place "it is hidden by the mount on /data$hint" "$(source=/mnt/dst/below volume /real/below rbind "$mapped")" "$(source=/mnt/dst volume /data rbind)"
 	# Without a map it is the engine's business. Places that only begin alike are two.
@@ -1372,7 +1381,7 @@ lost_hint=$'\nhint: either another hook has made it, or names in a shared volume
 
 @test "a mount that another hook has made below a mapped volume is not lost silently" {
 	mkdir -p src/sub/deep
-	mount -t tmpfs own src/sub
+	mount_mappable src/sub
 	mkdir src/sub/deep
 	fake /vol
 	bundle b true "$(volume /vol rbind "$(rows 1000 0 1)")"
@@ -1489,7 +1498,7 @@ EOF
 			"$(with_hook) | $(volume /vol "rbind,$words" "$(rows 1000 7 1)") | $(source=/mnt/fifo volume /fifo rbind)"
 		background with_runc b >output 2>/dev/null
 		read -t 60 -r <>fifo/ready
-		mount -t tmpfs later src/sub
+		mount_mappable src/sub
 		touch src/sub/1000
 		chown 1000:1000 src/sub/1000
 		echo >fifo/go

@@ -3,12 +3,41 @@
 # Bundles, containers of real runtimes, and a process like that of a container when its hooks run. A file loads this
 # after "load common" and "private_mounts".
 
+# mount_ext4 DIR: mounts a new one, in a file of /mnt.
+mount_ext4()
+{
+	local image
+
+	image=$(mktemp /mnt/image.XXXXXX)
+	truncate -s 64M "$image"
+	mkfs.ext4 -qO ^has_journal "$image"
+	mount -o loop "$image" "$1"
+}
+
+# mount_mappable DIR: mounts an empty filesystem that this kernel maps.
+mount_mappable()
+{
+	if [[ $maps_tmpfs ]]; then
+		mount -t tmpfs -o mode=755 mappable "$1"
+	else
+		mount_ext4 "$1"
+	fi
+}
+
 # Makes a root filesystem, and a source of other users: /mnt/src, with files of 0, 1000 and 5.
 set_up_containers()
 {
 	local name
 
 	set_up_mounts
+	# Linux before 6.3 maps no tmpfs.
+	maps_tmpfs=yes
+	if ! idmount check /mnt >/dev/null 2>&1; then
+		maps_tmpfs=
+		mount_ext4 /mnt
+		cd /mnt || return
+		mkdir src dst
+	fi
 	keep_dev_null
 	no_policy
 	mkdir -p rootfs/bin rootfs/proc rootfs/dev rootfs/sys rootfs/etc rootfs/vol rootfs/other
