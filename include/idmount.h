@@ -2048,6 +2048,7 @@ void idm_explain_copy(const struct idm_explain_options *facts, struct idm_explai
 #define IDM_UNSEEN_PROCESS_IDS 0x200U     /* IDs of the process that the caller's user namespace lacks */
 #define IDM_UNSEEN_ROOT 0x400U            /* the root directory of the process; taken for the caller's */
 #define IDM_UNSEEN_LSM 0x800U             /* a security module that has a label for the process also decides */
+#define IDM_UNSEEN_FS_RULES 0x1000U       /* the filesystem has rules of its own, as procfs and sysfs */
 
 /* A place on the way to a path, for idm_explain(). The pointers are valid during the callback. */
 struct idm_explain_info {

@@ -3,8 +3,13 @@
  * The verdict. If entries of the mount's map are not visible, the facts have the visible ones only. A
  * refusal is then certain only if the kernel refuses the access with the best of hidden entries, too.
  */
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
 #include "layer.h"
 #include "lib/sys/capability.h"
+#include "lib/sys/syscall.h"
 
 /* Tries disk IDs from the highest one on. More than these are in no map of this program. */
 #define TRIES_MOST 1024
@@ -139,6 +144,38 @@ static void doubt_capabilities(struct verdict *v)
 	v->doubt = "the process has CAP_CHOWN where the filesystem was mounted";
 }
 
+/* ---- filesystems of the kernel ---- */
+
+static bool is_on_procfs(const struct verdict *v)
+{
+	struct statfs fs;
+
+	return idm_sys_fstatfs(v->place->fd, &fs) == 0 && (uint32_t)fs.f_type == PROC_SUPER_MAGIC;
+}
+
+/* The kernel checks these before it asks the filesystem. */
+static bool is_rule_of_mount(enum idm_access_rule rule)
+{
+	return rule == IDM_RULE_MOUNT_READONLY || rule == IDM_RULE_FILESYSTEM_READONLY ||
+	       rule == IDM_RULE_NOEXEC || rule == IDM_RULE_NODEV || rule == IDM_RULE_NO_PROGRAM;
+}
+
+/*
+ * A search is the mode's. Only procfs has rules that replace the mode, as for /proc/PID/fd. It also has
+ * some for a search, but the caller was let through on the way.
+ */
+static void doubt_kernel_rules(struct verdict *v)
+{
+	bool is_search = S_ISDIR(v->facts.inode->mode) && v->facts.access == IDM_ACCESS_EXECUTE;
+
+	if (!(v->place->unseen & IDM_UNSEEN_FS_RULES) || v->is_unknown ||
+	    is_rule_of_mount(v->result.rule))
+		return;
+	v->is_unknown = is_on_procfs(v) ? v->result.errnum || v->place->is_last
+					: !v->result.errnum && !is_search;
+	v->doubt = "procfs permits it by a rule of its own";
+}
+
 int fill_in_verdict(struct verdict *v, struct idm_error *err)
 {
 	int r;
@@ -155,6 +192,8 @@ int fill_in_verdict(struct verdict *v, struct idm_error *err)
 		doubt_capabilities(v);
 	if (r == 0)
 		doubt_owner(v);
+	if (r == 0)
+		doubt_kernel_rules(v);
 	return r;
 }
 

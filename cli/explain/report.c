@@ -48,7 +48,7 @@ static void add_verdict(struct json *json, const struct verdict *v)
 	if (refused)
 		describe_refusal(v, text, sizeof(text));
 	else if (v->is_unknown)
-		strcpy(text, unseen_text(IDM_UNSEEN_LAYERS));
+		strcpy(text, unknown_text(v));
 	json_add_string(json, "reason", refused || v->is_unknown ? text : NULL);
 	json_add_name(json, "cure", refused && describe_cure(v, text, sizeof(text)) ? text : NULL);
 	json_add_string(json, "toUseGroup",

@@ -245,7 +245,7 @@ bool print_verdict(const struct verdict *v)
 	char text[VERDICT_TEXT];
 
 	if (!v->result.errnum && v->is_unknown) {
-		print_row(MARK_UNKNOWN, "%-8s not known: %s", word, unseen_text(IDM_UNSEEN_LAYERS));
+		print_row(MARK_UNKNOWN, "%-8s not known: %s", word, unknown_text(v));
 		return false;
 	}
 	if (!v->result.errnum) {

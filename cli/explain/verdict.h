@@ -129,6 +129,9 @@ bool is_covered_by_mount(const struct idm_explain_info *place);
 int judge_mount_point(const struct verdict *v, int (*report)(const struct verdict *v, void *data),
 		      void *data, struct idm_error *err);
 
+/* Why an access is not known that the rules allow. */
+const char *unknown_text(const struct verdict *v);
+
 /* Returns what one bit IDM_UNSEEN_* means for the verdict. */
 const char *unseen_text(uint32_t bit);
 

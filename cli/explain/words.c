@@ -284,6 +284,12 @@ void describe_refusal(const struct verdict *v, char *text, size_t size)
 	append_doubt(v, text, size);
 }
 
+const char *unknown_text(const struct verdict *v)
+{
+	return unseen_text(v->place->unseen & IDM_UNSEEN_FS_RULES ? IDM_UNSEEN_FS_RULES
+								  : IDM_UNSEEN_LAYERS);
+}
+
 const char *unseen_text(uint32_t bit)
 {
 	switch (bit) {
@@ -311,6 +317,8 @@ const char *unseen_text(uint32_t bit)
 		return "some IDs of the process are not visible from this user namespace";
 	case IDM_UNSEEN_ROOT:
 		return "the root directory of the process is not visible: the path is that of the caller";
+	case IDM_UNSEEN_FS_RULES:
+		return "the filesystem is one of the kernel, with rules of its own";
 	case IDM_UNSEEN_LSM:
 		return "a security module (AppArmor, SELinux or Smack) also decides";
 	default:

@@ -9,6 +9,10 @@
 #include "lib/base/macros.h"
 #include "lib/sys/syscall.h"
 
+/* Not in <linux/magic.h>. */
+#define CONFIGFS_MAGIC 0x62656570
+#define FUSE_CONTROL_MAGIC 0x65735543
+
 #define SB_RDONLY 1U /* in idm_statmount.sb_flags */
 
 /* ---- without the mount's row ---- */
@@ -20,13 +24,20 @@ static uint32_t attr_from_statfs(unsigned long flags)
 	       (flags & ST_NODEV ? IDM_ATTR_NODEV : 0) | (flags & ST_NOEXEC ? IDM_ATTR_NOEXEC : 0);
 }
 
-static bool is_served(const struct statfs *fs)
-{
-	static const uint32_t magics[] = { FUSE_SUPER_MAGIC, NFS_SUPER_MAGIC,  SMB_SUPER_MAGIC,
-					   CIFS_SUPER_MAGIC, SMB2_SUPER_MAGIC, V9FS_MAGIC,
-					   CEPH_SUPER_MAGIC, AFS_FS_MAGIC };
+static const uint32_t served_magics[] = { FUSE_SUPER_MAGIC, NFS_SUPER_MAGIC,  SMB_SUPER_MAGIC,
+					  CIFS_SUPER_MAGIC, SMB2_SUPER_MAGIC, V9FS_MAGIC,
+					  CEPH_SUPER_MAGIC, AFS_FS_MAGIC };
 
-	for (size_t i = 0; i < ARRAY_SIZE(magics); i++)
+/* Their files are functions of the kernel, which ask for capabilities or refuse changes. */
+static const uint32_t kernel_magics[] = {
+	PROC_SUPER_MAGIC, SYSFS_MAGIC,	    CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC,
+	TRACEFS_MAGIC,	  SECURITYFS_MAGIC, BPF_FS_MAGIC,	CONFIGFS_MAGIC,	     SELINUX_MAGIC,
+	SMACK_MAGIC,	  BINFMTFS_MAGIC,   EFIVARFS_MAGIC, FUSE_CONTROL_MAGIC,	RDTGROUP_SUPER_MAGIC
+};
+
+static bool is_one_of(const struct statfs *fs, const uint32_t *magics, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
 		if ((uint32_t)fs->f_type == magics[i])
 			return true;
 	return false;
@@ -61,8 +72,10 @@ static void collect_statfs(const struct idm_process_facts *process, int fd,
 					    fs.f_flags & ST_RDONLY && !(mount->attr & IDM_ATTR_RDONLY));
 	if ((uint32_t)fs.f_type == OVERLAYFS_SUPER_MAGIC)
 		mount->unseen |= IDM_UNSEEN_LAYERS;
-	if (is_served(&fs))
+	if (is_one_of(&fs, served_magics, ARRAY_SIZE(served_magics)))
 		mount->unseen |= IDM_UNSEEN_SERVER;
+	if (is_one_of(&fs, kernel_magics, ARRAY_SIZE(kernel_magics)))
+		mount->unseen |= IDM_UNSEEN_FS_RULES;
 }
 
 /* ---- with it ---- */

@@ -2053,3 +2053,28 @@ member_of()
 	run -1 explain_as 1000 --exec /mnt/over/d
 	[[ $output == *'search   not known: the layers of the overlay also decide'* ]]
 }
+
+@test "filesystems of the kernel have rules of their own: not known" {
+	mkdir proc sys
+	mount -t proc proc proc
+	mount -t sysfs sysfs sys
+	# The mode permits root to change it, and procfs refuses.
+	same 'procfs' EPERM "$(kernel_errno chmod 444 "proc/$$/status")"
+	run -1 idmount explain --chmod "/mnt/proc/$$/status"
+	[[ $output == *'chmod    not known: the filesystem is one of the kernel, with rules of its own'* ]]
+	# The mode permits root to create files, and sysfs has none.
+	run -1 idmount explain --create --json /mnt/sys/kernel
+	same 'sysfs' null "$(jq '.[0].steps[-1].allowed' <<<"$output")"
+	same 'the note' 'the filesystem is one of the kernel, with rules of its own' "$(jq -r '.[0].unseen[-1]' <<<"$output")"
+	# The mode of the directory permits no other user to search it, and procfs permits that to the process itself.
+	run -1 idmount explain --user 1000:1000 --exec "/mnt/proc/$$/fd"
+	[[ $output == *'search   not known, EACCES: '*', unless procfs permits it by a rule of its own'* ]]
+	# A search is the mode's, and a read-only mount refuses first.
+	run -0 idmount explain --user 1000:1000 --exec /mnt/sys/kernel
+	mount -o remount,bind,ro proc
+	run -1 idmount explain --write /mnt/proc/sys/kernel/hostname
+	[[ $output == *'write    refused, EROFS: the mount is read-only'* ]]
+	# Other filesystems have no such note.
+	run -0 idmount explain --create /mnt
+	[[ $output != *'rules of its own'* ]]
+}
