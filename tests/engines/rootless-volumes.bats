@@ -200,7 +200,7 @@ refused_with()
 	run -0 as_joe "$program" explain --container explained --read /vol/roots
 	# Root's podman does not know it.
 	run -1 --separate-stderr idmount explain --container explained --read /vol/roots
-	[[ $stderr == *'knows it; for a rootless container of podman, its user runs podman unshare idmount explain' ]]
+	[[ $stderr == *'knows it; for a rootless container of podman, its user runs podman unshare idmount explain'* ]]
 	remove_explained
 }
 
