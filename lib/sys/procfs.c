@@ -323,7 +323,7 @@ int idm_procfs_check_init(void)
 		return check_init_in(proc);
 	if (idm_is_shortage(proc))
 		return proc;
-	return idm_pidns_is_childrens() == 1 ? 0 : -EBUSY;
+	return idm_pidns_is_for_children() == 1 ? 0 : -EBUSY;
 }
 
 int idm_diagnose_no_init(int code, enum idm_error_step step, struct idm_error *err)
