@@ -4,8 +4,7 @@
  * caller may clear them there, but the author of a container's options should not decide that: podman
  * writes "rw" for each volume without "ro".
  */
-#include <sys/statvfs.h>
-
+#include "lib/base/mount-attr.h"
 #include "lib/plan/plan.h"
 #include "lib/sys/syscall.h"
 #include "oci.h"
@@ -17,12 +16,8 @@ static uint32_t find_kept_attributes(int source)
 {
 	struct statfs fs;
 
-	if (idm_sys_fstatfs(source, &fs) < 0)
-		return KEPT;
-	return (fs.f_flags & ST_RDONLY ? IDM_ATTR_RDONLY : 0) |
-	       (fs.f_flags & ST_NOSUID ? IDM_ATTR_NOSUID : 0) |
-	       (fs.f_flags & ST_NODEV ? IDM_ATTR_NODEV : 0) |
-	       (fs.f_flags & ST_NOEXEC ? IDM_ATTR_NOEXEC : 0);
+	return idm_sys_fstatfs(source, &fs) < 0 ? KEPT
+						: idm_attr_from_statfs((unsigned long)fs.f_flags) & KEPT;
 }
 
 /*

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "error.h"
 #include "macros.h"
@@ -83,6 +84,12 @@ static bool describes_mount(const struct idm_attr_option *o, uint32_t attr,
 	if (o->clear == IDM_ATTR_ATIME)
 		return (attr & IDM_ATTR_ATIME) == o->set;
 	return o->set && attr & o->set;
+}
+
+uint32_t idm_attr_from_statfs(unsigned long flags)
+{
+	return (flags & ST_RDONLY ? IDM_ATTR_RDONLY : 0) | (flags & ST_NOSUID ? IDM_ATTR_NOSUID : 0) |
+	       (flags & ST_NODEV ? IDM_ATTR_NODEV : 0) | (flags & ST_NOEXEC ? IDM_ATTR_NOEXEC : 0);
 }
 
 void idm_describe_attr(uint32_t attr, enum idm_propagation propagation, char *buf, size_t size)

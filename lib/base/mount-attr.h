@@ -47,6 +47,12 @@ int idm_check_attributes(uint32_t set, uint32_t clear, enum idm_error_step step,
  */
 uint32_t idm_attributes_to_clear(uint32_t set, uint32_t clear);
 
+/*
+ * Those of a mount in statfs.f_flags. ST_RDONLY is also there if only the filesystem is read-only. Not all
+ * attributes are there.
+ */
+uint32_t idm_attr_from_statfs(unsigned long flags);
+
 /* Writes the options that describe a mount to `buf`, separated by commas. */
 void idm_describe_attr(uint32_t attr, enum idm_propagation propagation, char *buf, size_t size);
 

@@ -7,6 +7,7 @@
 
 #include "facts.h"
 #include "lib/base/macros.h"
+#include "lib/base/mount-attr.h"
 #include "lib/sys/syscall.h"
 
 /* Not in <linux/magic.h>. */
@@ -16,13 +17,6 @@
 #define SB_RDONLY 1U /* in idm_statmount.sb_flags */
 
 /* ---- without the mount's row ---- */
-
-/* These flags are the mount's, but for ST_RDONLY, which the filesystem has too. */
-static uint32_t attr_from_statfs(unsigned long flags)
-{
-	return (flags & ST_RDONLY ? IDM_ATTR_RDONLY : 0) | (flags & ST_NOSUID ? IDM_ATTR_NOSUID : 0) |
-	       (flags & ST_NODEV ? IDM_ATTR_NODEV : 0) | (flags & ST_NOEXEC ? IDM_ATTR_NOEXEC : 0);
-}
 
 static const uint32_t served_magics[] = { FUSE_SUPER_MAGIC, NFS_SUPER_MAGIC,  SMB_SUPER_MAGIC,
 					  CIFS_SUPER_MAGIC, SMB2_SUPER_MAGIC, V9FS_MAGIC,
@@ -67,7 +61,7 @@ static void collect_statfs(const struct idm_process_facts *process, int fd,
 	if (idm_sys_fstatfs(fd, &fs) < 0)
 		return;
 	if (!mount->info)
-		mount->attr = attr_from_statfs((unsigned long)fs.f_flags);
+		mount->attr = idm_attr_from_statfs((unsigned long)fs.f_flags);
 	mount->fs_readonly = is_fs_readonly(process, fd,
 					    fs.f_flags & ST_RDONLY && !(mount->attr & IDM_ATTR_RDONLY));
 	if ((uint32_t)fs.f_type == OVERLAYFS_SUPER_MAGIC)
