@@ -5,7 +5,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "lib/base/macros.h"
 #include "engine.h"
 
 #define MESSAGES_MOST 4096
@@ -21,31 +20,19 @@ static const char *cut_last_line(char *text)
 	return start ? start + 1 : text;
 }
 
-/* "" if the engine is not installed, or succeeds. */
-static const char *ask_for_message(const char *engine, const char *id, char text[MESSAGES_MOST])
+int open_messages(void)
 {
-	const char *argv[] = { engine, "container", "inspect", "--format", "{{.State.Pid}}", id, NULL };
-	AUTO_CLOSE int fd = memfd_create("messages", MFD_CLOEXEC);
-	char answer[64];
-	ssize_t n;
-
-	if (fd < 0 || run_engine(argv, fd, answer, sizeof(answer)) != 0)
-		return "";
-	n = pread(fd, text, MESSAGES_MOST - 1, 0);
-	text[n > 0 ? n : 0] = '\0';
-	return cut_last_line(text);
+	return memfd_create("messages", MFD_CLOEXEC);
 }
 
-void find_complaint(const char *id, char *text, size_t size)
+void note_complaint(const char *engine, int messages, char text[COMPLAINT_MOST])
 {
-	static const char *const names[] = { "podman", "docker" };
-	char messages[MESSAGES_MOST];
+	char all[MESSAGES_MOST];
+	ssize_t n = pread(messages, all, sizeof(all) - 1, 0);
+	const char *message;
 
-	*text = '\0';
-	for (size_t i = 0; i < ARRAY_SIZE(names) && !*text; i++) {
-		const char *message = ask_for_message(names[i], id, messages);
-
-		if (*message && !strcasestr(message, "no such container"))
-			snprintf(text, size, "; %s says: %s", names[i], message);
-	}
+	all[n > 0 ? n : 0] = '\0';
+	message = cut_last_line(all);
+	if (!*text && *message && !strcasestr(message, "no such container"))
+		snprintf(text, COMPLAINT_MOST, "; %s says: %s", engine, message);
 }

@@ -57,18 +57,25 @@ static bool read_task_list(const char *text, const char *id, uint32_t *pid)
 
 struct engine {
 	const char *argv[6];
-	bool adds_id; /* as the last argument */
+	bool adds_id;	/* as the last argument */
+	bool complains; /* what it prints tells a lack of the container from other failures */
 	bool (*read)(const char *text, const char *id, uint32_t *pid);
 };
 
 /* The first one is podman. */
 static const struct engine engines[] = {
-	{ { "podman", "container", "inspect", "--format", "{{.State.Pid}}" }, true, read_inspected },
-	{ { "docker", "container", "inspect", "--format", "{{.State.Pid}}" }, true, read_inspected },
-	{ { "runc", "state" }, true, read_runtime_state },
-	{ { "crun", "state" }, true, read_runtime_state },
-	{ { "ctr", "--namespace", "default", "tasks", "list" }, false, read_task_list },
-	{ { "ctr", "--namespace", "k8s.io", "tasks", "list" }, false, read_task_list },
+	{ { "podman", "container", "inspect", "--format", "{{.State.Pid}}" },
+	  true,
+	  true,
+	  read_inspected },
+	{ { "docker", "container", "inspect", "--format", "{{.State.Pid}}" },
+	  true,
+	  true,
+	  read_inspected },
+	{ { "runc", "state" }, true, false, read_runtime_state },
+	{ { "crun", "state" }, true, false, read_runtime_state },
+	{ { "ctr", "--namespace", "default", "tasks", "list" }, false, false, read_task_list },
+	{ { "ctr", "--namespace", "k8s.io", "tasks", "list" }, false, false, read_task_list },
 };
 
 /* ---- questions ---- */
@@ -79,12 +86,15 @@ static bool is_worth_asking(const struct engine *engine)
 	return engine->adds_id || getenv("CONTAINERD_ADDRESS") || access(CONTAINERD_SOCKET, F_OK) == 0;
 }
 
-/* 1 if the engine knows the container, else 0, or -ETIMEDOUT. An engine that is not installed does not.
+/*
+ * 1 if the engine knows the container, else 0, or -ETIMEDOUT. An engine that is not installed does not.
+ * `complaint` may be NULL.
  */
-static int knows_container(const struct engine *engine, const char *id, uint32_t *pid)
+static int knows_container(const struct engine *engine, const char *id, uint32_t *pid, char *complaint)
 {
 	const char *argv[ARRAY_SIZE(engine->argv) + 1] = { NULL };
 	AUTO_FREE char *text = malloc(ANSWER_MOST + 1);
+	AUTO_CLOSE int messages = complaint && engine->complains ? open_messages() : -1;
 	size_t n = 0;
 	int r;
 
@@ -94,7 +104,9 @@ static int knows_container(const struct engine *engine, const char *id, uint32_t
 		argv[n] = id;
 	if (!text || !is_worth_asking(engine))
 		return 0;
-	r = run_engine(argv, -1, text, ANSWER_MOST + 1);
+	r = run_engine(argv, messages, text, ANSWER_MOST + 1);
+	if (r == 0 && messages >= 0)
+		note_complaint(argv[0], messages, complaint);
 	return r > 0 ? engine->read(text, id, pid) : r;
 }
 
@@ -109,6 +121,7 @@ static int report_silence(const char *id, const struct engine *engine)
 struct found {
 	const struct engine *engine; /* NULL: no engine knows it */
 	uint32_t pid;
+	char complaint[COMPLAINT_MOST];
 };
 
 static int ask_engines(const char *id, struct found *found)
@@ -116,7 +129,7 @@ static int ask_engines(const char *id, struct found *found)
 	uint32_t other;
 
 	for (size_t i = 0; i < ARRAY_SIZE(engines); i++) {
-		int r = knows_container(&engines[i], id, &other);
+		int r = knows_container(&engines[i], id, &other, found->complaint);
 
 		if (r < 0)
 			return report_silence(id, &engines[i]);
@@ -126,16 +139,14 @@ static int ask_engines(const char *id, struct found *found)
 			return report_failure(
 				"--container: %s: process %u, says %s; process %u, says %s", id,
 				found->pid, found->engine->argv[0], other, engines[i].argv[0]);
-		*found = (struct found){ &engines[i], other };
+		found->engine = &engines[i];
+		found->pid = other;
 	}
 	return DONE;
 }
 
-static int report_unknown_container(const char *id)
+static int report_unknown_container(const char *id, const char *complaint)
 {
-	char complaint[256];
-
-	find_complaint(id, complaint, sizeof(complaint));
 	return report_failure(
 		"--container: %s: none of podman, docker, runc, crun and ctr knows it%s%s", id,
 		geteuid() == 0
@@ -147,7 +158,7 @@ static int report_unknown_container(const char *id)
 static int check_container_pid(const char *id, const struct found *found)
 {
 	if (!found->engine)
-		return report_unknown_container(id);
+		return report_unknown_container(id, found->complaint);
 	if (!found->pid || found->pid > INT32_MAX)
 		return report_failure("--container: %s: not running, says %s", id,
 				      found->engine->argv[0]);
@@ -164,7 +175,7 @@ static int open_container_process(const char *id, const struct found *found, int
 	if (fd < 0)
 		return report_failure("--container: %s: process %u, says %s: %s", id, found->pid,
 				      found->engine->argv[0], strerror(-fd));
-	r = knows_container(found->engine, id, &again);
+	r = knows_container(found->engine, id, &again, NULL);
 	if (r < 0)
 		return report_silence(id, found->engine);
 	if (r == 0 || again != found->pid)

@@ -13,10 +13,15 @@
  */
 int run_engine(const char *const *argv, int errors, char *text, size_t size);
 
+#define COMPLAINT_MOST 256
+
+/* For `errors` of run_engine(): a file, or -1. */
+int open_messages(void);
+
 /*
- * Writes why podman or docker fails, as "; podman says: REASON", if the reason is not that it lacks the
- * container.
+ * Writes why an engine failed, as "; podman says: REASON", if the reason is not that it lacks the
+ * container. The complaint of an engine before stays.
  */
-void find_complaint(const char *id, char *text, size_t size);
+void note_complaint(const char *engine, int messages, char text[COMPLAINT_MOST]);
 
 #endif
