@@ -424,15 +424,7 @@ int userns_of_client(struct identity who, const char *map)
 const uint32_t some_owners[6] = { USER, 200000, 200001, 200002, 0, OTHER_USER };
 const uint32_t some_groups[6] = { USER, 200000, 200001, 200002, 0, OTHER_GROUP };
 
-/* As the kernel stores it: one named user, one named group. */
-struct acl {
-	uint32_t version;
-	struct {
-		uint16_t tag, permissions;
-		uint32_t id;
-	} entries[6];
-};
-
+/* Of one named user, and one named group. */
 void add_random_acl(struct rng *rng, const char *path)
 {
 	const uint32_t none = UINT32_MAX;

@@ -104,6 +104,15 @@ int userns_of_client(struct identity who, const char *map);
 #define FEW_IDS "0 1500 1\n1 200000 3\n" MANY_IDS
 extern const uint32_t some_owners[6], some_groups[6];
 
+/* As the kernel stores an ACL. */
+struct acl {
+	uint32_t version;
+	struct {
+		uint16_t tag, permissions;
+		uint32_t id;
+	} entries[6];
+};
+
 /* Sets a POSIX ACL with one of these as named user and group. */
 void add_random_acl(struct rng *rng, const char *path);
 

@@ -134,15 +134,6 @@ TEST_SINCE(5, 12, mounts_are_not_mapped, another_parent_would_be_a_gain)
 #define NO_ID UINT32_MAX
 #define CLOSED "closed-to-all" /* the IDs of the namespace; others may read it */
 
-/* As the kernel stores an ACL. */
-struct acl {
-	uint32_t version;
-	struct {
-		uint16_t tag, permissions;
-		uint32_t id;
-	} entries[6];
-};
-
 static const struct acl against_users = { 2,
 					  { { 0x01, 6, NO_ID },
 					    { 0x02, 0, USER },
