@@ -9,6 +9,9 @@
 
 #define MESSAGES_MOST 4096
 
+/* What a terminal's user reads of one, beside the engine's name. */
+#define MESSAGE_MOST 200
+
 /* Cuts the end of the line, and returns its beginning. */
 static const char *cut_last_line(char *text)
 {
@@ -34,5 +37,6 @@ void note_complaint(const char *engine, int messages, char text[COMPLAINT_MOST])
 	all[n > 0 ? n : 0] = '\0';
 	message = cut_last_line(all);
 	if (!*text && *message && !strcasestr(message, "no such container"))
-		snprintf(text, COMPLAINT_MOST, "; %s says: %s", engine, message);
+		snprintf(text, COMPLAINT_MOST, "; %s says: %.*s", engine, MESSAGE_MOST,
+			 message);
 }
