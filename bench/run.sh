@@ -6,7 +6,7 @@ usage() {
   cat <<'OUT'
 Usage: sudo bench/run.sh [--plot] [--doc] [--smoke] [BUILD-DIR]
 
-Measures everything that is here, on a machine that should have nothing else to do, in less than 12 minutes;
+Measures everything that is here, on a machine that should have nothing else to do, in less than 20 minutes;
 prints a line for each question: the figure of idmount, that of the yardstick, their ratio with its quartiles over
 the rounds, the target, what the ratio would be if there were nothing but the bare system calls ("lower bound"), and
 whether the target was met. See docs/performance.md. BUILD-DIR is one of meson's, "build" if not said; without

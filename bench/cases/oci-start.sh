@@ -4,7 +4,8 @@
 # The time that idmount-oci-runtime adds to starts by runc: one container with a mapped volume, 50 at once, and a pod.
 # The bundles are as an engine writes them, so that each is prepared, and the hook runs. The lower bound is the time
 # that a hook and a front add that do nothing. The same with the static program of docs/engines.md. Needs runc, jq and
-# a static busybox, and musl-tools, meson and ninja for the static program.
+# a static busybox, and musl-tools, meson and ninja for the static program. Two runs of runc differ by more than what is
+# measured, so there are many rounds.
 set -eu
 . "$(dirname "$0")/measure.sh"
 
@@ -78,7 +79,7 @@ chmod +x start start-many start-pod
 
 # measure_one QUESTION FRONT
 measure_one() {
-  "$commands" --question "$1" --added 3000 --rounds 101 \
+  "$commands" --question "$1" --added 3000 --rounds 301 \
     @ idmount ./start mapped 0 "$2" \
     @ runc ./start plain 0 runc \
     @ 'a hook and a front that do nothing' ./start hook 0 ./bare-front
@@ -86,7 +87,7 @@ measure_one() {
 
 # measure_pod QUESTION FRONT
 measure_pod() {
-  "$commands" --question "$1" --added 6000 --rounds 41 \
+  "$commands" --question "$1" --added 6000 --rounds 121 \
     @ idmount ./start-pod mapped "$2" \
     @ runc ./start-pod plain runc \
     @ 'a hook and a front that do nothing' ./start-pod hook ./bare-front
@@ -104,7 +105,7 @@ static_program() {
 measure_one "$one" ./idmount-oci-runtime
 
 # Two of them run at a time on a machine of two cores.
-"$commands" --question "$many" --added 150000 --rounds 5 \
+"$commands" --question "$many" --added 150000 --rounds 15 \
   @ idmount ./start-many mapped ./idmount-oci-runtime \
   @ runc ./start-many plain runc \
   @ 'a hook and a front that do nothing' ./start-many hook ./bare-front

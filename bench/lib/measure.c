@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -298,14 +299,16 @@ struct cells {
 	char ours[24], yardstick[24], ratio[24], spread[48], target[40], lower_bound[24];
 };
 
-/* Three digits, or all before the point. */
+/* Three digits, or all before the point. A difference can be below 0. */
 static void print_number(char cell[24], double value)
 {
+	double size = fabs(value);
+
 	snprintf(cell, 24,
-		 value < 1     ? "%.3f"
-		 : value < 10  ? "%.2f"
-		 : value < 100 ? "%.1f"
-			       : "%.0f",
+		 size < 1     ? "%.3f"
+		 : size < 10  ? "%.2f"
+		 : size < 100 ? "%.1f"
+			      : "%.0f",
 		 value);
 }
 
@@ -360,14 +363,13 @@ static void print_target(struct cells *c, const struct row *row)
 			 row->at_least > 0 ? ">=" : "<=", target, *unit ? " " : "", unit);
 }
 
-static void print_ratio(struct cells *c, const struct ratio *r)
+static void print_spread(struct cells *c, const struct ratio *r)
 {
 	char low[24], high[24];
 
-	print_number(c->ratio, r->middle);
 	print_number(low, r->low);
 	print_number(high, r->high);
-	snprintf(c->spread, sizeof(c->spread), "%s-%s", low, high);
+	snprintf(c->spread, sizeof(c->spread), r->low < 0 ? "%s to %s" : "%s-%s", low, high);
 }
 
 /* Nothing that is measured twice comes out the same to a hundredth. */
@@ -423,7 +425,10 @@ void report(const struct measured *m, const struct row *row)
 		c.yardstick_name = m->ways[row->yardstick].name;
 		print_number(c.yardstick, median(m->value[row->yardstick], m->rounds));
 		r = ratio_of(m, row, row->ours, row->yardstick);
-		print_ratio(&c, &r);
+		print_number(c.ratio, r.middle);
+		print_spread(&c, &r);
+	} else if (row->at_most_itself > 0) {
+		print_spread(&c, &r);
 	}
 	if (to_reach)
 		c.verdict = is_smoke() ? "not measured" : verdict(m, row, r.middle, &c);

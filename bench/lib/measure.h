@@ -2,7 +2,8 @@
 /*
  * How everything here is measured: all ways to do one thing in turn, round by round, so that a machine
  * that gets slower does so for all of them; then, of each round, idmount beside a yardstick. What is
- * printed is the median over the rounds, and the quartiles of the ratio as its spread.
+ * printed is the median over the rounds, and the quartiles as its spread: of the ratio, or of a figure
+ * that has a target itself.
  *
  * Everything runs in a mount namespace of its own, on a tmpfs that is gone with it.
  */
