@@ -288,8 +288,8 @@ before_615()
 	umount dst
 	refused 32 "$unknown" before_615 mount -t idmap -o map=1000:2001 src dst
 	umount dst
-	# The record is of another mount now, or in a directory that others can write.
-	run -0 "$IDMOUNT" mount -m 1000:2001 src dst
+	# The record is of another mount now, or in a directory that others can write. The short ID can be the same again.
+	run -0 "$IDMOUNT" mount -m 1000:2002 src dst
 	refused 32 "$unknown" before_615 mount -t idmap -o map=1000:2001 src dst
 	umount dst
 	noting before_615 mount -t idmap -o map=1000:2001 src dst
