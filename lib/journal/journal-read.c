@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "journal.h"
+#include "internal.h"
 #include "lib/base/array.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"

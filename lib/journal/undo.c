@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "journal.h"
+#include "internal.h"
 #include "lib/base/array.h"
 #include "lib/base/cancel.h"
 #include "lib/base/copy-struct.h"
@@ -18,6 +18,7 @@
 #include "lib/base/macros.h"
 #include "lib/list/internal.h"
 #include "lib/mount/mount-nodes.h"
+#include "lib/mount/target.h"
 #include "lib/mount/umount-fd.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/procfs.h"

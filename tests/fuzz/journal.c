@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The journal of an applied plan. The undo unmounts and removes everything that it names. */
-#include "lib/journal/journal.h"
+#include "lib/journal/internal.h"
 
 #include <fcntl.h>
 #include <stdio.h>
