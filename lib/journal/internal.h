@@ -68,9 +68,8 @@ void idm_journal_free(struct idm_journal *journal);
 struct idm_undo {
 	struct idm_journal journal;
 	unsigned int flags;
-	struct idm_mount_nodes nodes; /* that exist now, in the order of mounting */
-	uint64_t *marked;	      /* the IDs of the mounts to undo */
-	size_t n_marked;
+	struct idm_mount_nodes nodes; /* that exist now; those to undo are marked */
+	bool any_marked;
 	uint64_t *on; /* of undo-inside.c */
 	int left;     /* the error of the first thing that could not be removed, or 0 */
 };

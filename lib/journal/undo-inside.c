@@ -97,7 +97,7 @@ int idm_undo_find_inside(struct idm_undo *u, struct idm_error *err)
 	u->on = calloc(u->journal.n + 1, sizeof(*u->on));
 	if (!u->on)
 		return idm_fail_errno(err, -ENOMEM, step_undo, NULL);
-	for (size_t i = 0; i < u->journal.n && u->n_marked; i++) {
+	for (size_t i = 0; i < u->journal.n && u->any_marked; i++) {
 		const struct idm_journal_entry *e = &u->journal.entries[i];
 		AUTO_CLOSE int parent = is_inside(e->kind) ? open_parent(u, e->path, &u->on[i])
 							   : -ENOENT;

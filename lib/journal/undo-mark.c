@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "internal.h"
-#include "lib/base/array.h"
 #include "lib/base/error.h"
 #include "lib/list/internal.h"
 #include "lib/sys/fail-errno.h"
@@ -13,18 +12,11 @@
 
 static const enum idm_error_step step_undo = IDM_STEP_UNDO;
 
-static int collect_node(const struct idm_mount_info *mount, void *data)
-{
-	struct idm_undo *u = data;
-
-	return idm_mount_nodes_find(&u->nodes, mount->id) ? 0 : idm_mount_nodes_append(mount, &u->nodes);
-}
-
 static int compare_nodes(const void *a, const void *b)
 {
-	const struct idm_mount_node *x = a, *y = b;
+	const struct idm_mount_node *const *x = a, *const *y = b;
 
-	return x->id < y->id ? -1 : x->id > y->id;
+	return (*x)->id < (*y)->id ? -1 : (*x)->id > (*y)->id;
 }
 
 /*
@@ -40,21 +32,14 @@ static int collect_nodes(struct idm_undo *u, struct idm_error *err)
 
 		if (e->kind < IDM_JOURNAL_BASE || idm_mount_nodes_find(&u->nodes, e->number))
 			continue;
-		r = idm_list_below(e->number, collect_node, u, err);
+		r = idm_list_below(e->number, idm_mount_nodes_append, &u->nodes, err);
 		if (!u->journal.unique_ids)
-			return r;
+			break;
 	}
-	if (u->nodes.n)
+	if (u->nodes.n && u->journal.unique_ids)
 		qsort(u->nodes.v, u->nodes.n, sizeof(*u->nodes.v), compare_nodes);
+	idm_mount_nodes_sort(&u->nodes);
 	return r;
-}
-
-bool idm_undo_is_marked(const struct idm_undo *u, uint64_t id)
-{
-	for (size_t i = 0; i < u->n_marked; i++)
-		if (u->marked[i] == id)
-			return true;
-	return false;
 }
 
 int idm_undo_query_mount(const struct idm_undo *u, uint64_t id)
@@ -69,35 +54,34 @@ int idm_undo_query_mount(const struct idm_undo *u, uint64_t id)
 	return u->journal.unique_ids ? idm_sys_statmount(&req, &head, sizeof(head)) : -ENOSYS;
 }
 
-static int mark_node(struct idm_undo *u, struct idm_mount_node *node)
+static bool is_marked(const struct idm_mount_node *node)
 {
-	uint64_t *new;
+	return node && node->marked;
+}
 
-	if (node->marked)
-		return 0;
-	new = idm_array_append(&u->marked, &u->n_marked, sizeof(*new));
-	if (!new)
-		return -ENOMEM;
-	*new = node->id;
+static void mark_node(struct idm_undo *u, struct idm_mount_node *node)
+{
+	u->any_marked = true;
 	node->marked = true;
-	return 0;
+}
+
+bool idm_undo_is_marked(const struct idm_undo *u, uint64_t id)
+{
+	return is_marked(idm_mount_nodes_find(&u->nodes, id));
 }
 
 /* Reused IDs prove nothing without the target. */
-static int mark_recorded(struct idm_undo *u)
+static void mark_recorded(struct idm_undo *u)
 {
-	int r = 0;
-
-	for (size_t i = 0; i < u->journal.n && r == 0; i++) {
+	for (size_t i = 0; i < u->journal.n; i++) {
 		const struct idm_journal_entry *e = &u->journal.entries[i];
 		struct idm_mount_node *node = e->kind >= IDM_JOURNAL_BASE
 						      ? idm_mount_nodes_find(&u->nodes, e->number)
 						      : NULL;
 
 		if (node && (u->journal.unique_ids || strcmp(node->target, e->path) == 0))
-			r = mark_node(u, node);
+			mark_node(u, node);
 	}
-	return r;
 }
 
 /* The root is the first mount that a plan creates, or the base. Their lines come first. */
@@ -116,50 +100,29 @@ static uint64_t find_oldest(const struct idm_undo *u)
  * journal has no limit. Then every mount below counts as one of the journal. That is true if the undo
  * follows at once. A mount that another process made while the plan was applied, and put below it since,
  * counts as one of the journal on every kernel.
+ *
+ * Each mount comes before those on it, since the order is that of unmounting backwards. IDs do not tell:
+ * a mount can have a smaller one than the mount that it was moved to.
  */
-static int mark_next_below(struct idm_undo *u)
+static void mark_below(struct idm_undo *u)
 {
 	const uint64_t oldest = find_oldest(u);
-	int r = 0;
 
-	for (size_t i = 0; i < u->nodes.n && r == 0; i++) {
-		struct idm_mount_node *node = &u->nodes.v[i];
+	for (size_t i = u->nodes.n; i-- > 0;) {
+		struct idm_mount_node *node = u->nodes.v[i];
 
-		if (idm_undo_is_marked(u, node->parent) &&
+		if (is_marked(idm_mount_nodes_parent(&u->nodes, node)) &&
 		    (!u->journal.limit || (node->id > oldest && node->id < u->journal.limit)))
-			r = mark_node(u, node);
+			mark_node(u, node);
 	}
-	return r;
-}
-
-/* A mount can have a smaller ID than the one that it is on: it was moved there, or the ID is reused. */
-static int mark_below(struct idm_undo *u)
-{
-	size_t before;
-	int r;
-
-	do {
-		before = u->n_marked;
-		r = mark_next_below(u);
-	} while (r == 0 && u->n_marked > before);
-	return r;
-}
-
-static int mark_journaled(struct idm_undo *u, struct idm_error *err)
-{
-	int r = mark_recorded(u);
-
-	if (r == 0 && !u->journal.complete)
-		r = mark_below(u);
-	return r < 0 ? idm_fail_errno(err, r, step_undo, NULL) : 0;
 }
 
 static int check_foreign(const struct idm_undo *u, struct idm_error *err)
 {
-	for (size_t i = 0; i < u->nodes.n; i++) {
-		const struct idm_mount_node *node = &u->nodes.v[i];
+	for (size_t i = u->nodes.n; i-- > 0;) {
+		const struct idm_mount_node *node = u->nodes.v[i];
 
-		if (node->marked || !idm_undo_is_marked(u, node->parent))
+		if (node->marked || !is_marked(idm_mount_nodes_parent(&u->nodes, node)))
 			continue;
 		idm_fail(err, -EBUSY, step_undo, node->target, "the journal does not name this mount");
 		idm_hint(err, "unmount it first; undo unmounts only mounts of the journal");
@@ -215,7 +178,10 @@ int idm_undo_mark_mounts(struct idm_undo *u, struct idm_error *err)
 	if (r < 0)
 		return r == -ENOMEM ? idm_fail_errno(err, r, step_undo, NULL) : r;
 	r = check_reach(u, err);
-	if (r == 0)
-		r = mark_journaled(u, err);
-	return r < 0 ? r : check_foreign(u, err);
+	if (r < 0)
+		return r;
+	mark_recorded(u);
+	if (!u->journal.complete)
+		mark_below(u);
+	return check_foreign(u, err);
 }

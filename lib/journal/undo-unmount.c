@@ -66,10 +66,13 @@ static int unmount_journaled(const struct idm_undo *u, const struct idm_mount_no
 
 int idm_undo_unmount_all(struct idm_undo *u, struct idm_error *err)
 {
-	struct idm_mount_node *node;
 	int r = 0;
 
-	while (r == 0 && (node = idm_mount_nodes_topmost(&u->nodes))) {
+	for (size_t i = 0; i < u->nodes.n && r == 0; i++) {
+		struct idm_mount_node *node = u->nodes.v[i];
+
+		if (!node->marked)
+			continue;
 		r = idm_undo_remove_inside(u, node->id, err);
 		if (r == 0)
 			r = unmount_journaled(u, node, err);

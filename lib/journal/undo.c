@@ -32,7 +32,6 @@ static void free_undo(struct idm_undo *u)
 {
 	free(u->on);
 	idm_mount_nodes_free(&u->nodes);
-	free(u->marked);
 	idm_journal_free(&u->journal);
 }
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* No recursion: mounts can be stacked higher than the stack of a thread is. */
+/*
+ * Each function looks at a mount once: a mount namespace can have 100,000 of them. No recursion: mounts
+ * can be stacked higher than the stack of a thread is.
+ */
 #include "mount-nodes.h"
 
 #include <errno.h>
@@ -8,85 +11,124 @@
 
 #include "lib/base/array.h"
 
+static struct idm_mount_node *make_node(const struct idm_mount_info *mount)
+{
+	size_t size = strlen(mount->target) + 1;
+	struct idm_mount_node *node = malloc(sizeof(*node) + size);
+
+	if (!node)
+		return NULL;
+	*node = (struct idm_mount_node){ .by_id.key = mount->id,
+					 .id = mount->id,
+					 .parent = mount->parent_id };
+	memcpy(node->target, mount->target, size);
+	return node;
+}
+
 int idm_mount_nodes_append(const struct idm_mount_info *mount, void *data)
 {
 	struct idm_mount_nodes *nodes = data;
-	struct idm_mount_node *new = idm_array_append(&nodes->v, &nodes->n, sizeof(*new));
+	struct idm_mount_node *node, **place;
 
-	if (!new)
+	if (idm_mount_nodes_find(nodes, mount->id))
+		return 0;
+	node = make_node(mount);
+	if (!node || idm_hashtable_add(&nodes->by_id, &node->by_id) < 0) {
+		free(node);
 		return -ENOMEM;
-	*new = (struct idm_mount_node){ mount->id, mount->parent_id, strdup(mount->target), false,
-					false };
-	return new->target ? 0 : -ENOMEM;
+	}
+	place = idm_array_append(&nodes->v, &nodes->n, sizeof(struct idm_mount_node *));
+	if (!place) {
+		idm_hashtable_remove(&nodes->by_id, &node->by_id);
+		free(node);
+		return -ENOMEM;
+	}
+	*place = node;
+	return 0;
 }
 
 struct idm_mount_node *idm_mount_nodes_find(const struct idm_mount_nodes *nodes, uint64_t id)
 {
-	for (size_t i = 0; i < nodes->n; i++)
-		if (nodes->v[i].id == id)
-			return &nodes->v[i];
-	return NULL;
+	return idm_container_of(struct idm_mount_node, by_id, idm_hashtable_find(&nodes->by_id, id));
 }
 
-static bool is_on_marked(const struct idm_mount_nodes *nodes, const struct idm_mount_node *node)
+struct idm_mount_node *idm_mount_nodes_parent(const struct idm_mount_nodes *nodes,
+					      const struct idm_mount_node *node)
 {
-	for (size_t i = 0; i < nodes->n; i++)
-		if (nodes->v[i].marked && nodes->v[i].id == node->parent)
-			return true;
-	return false;
+	return idm_mount_nodes_find(nodes, node->parent);
 }
 
-/* A mount that was moved can be listed before the one that it is on. */
-void idm_mount_nodes_mark_below(struct idm_mount_nodes *nodes, uint64_t top)
+/* ---- the order ---- */
+
+struct order {
+	struct idm_mount_node *first, **end;
+};
+
+static void count_mounts_on(const struct idm_mount_nodes *nodes)
 {
-	bool progress = true;
+	for (size_t i = 0; i < nodes->n; i++) {
+		struct idm_mount_node *parent = idm_mount_nodes_parent(nodes, nodes->v[i]);
 
-	while (progress) {
-		progress = false;
-		for (size_t i = 0; i < nodes->n; i++) {
-			struct idm_mount_node *node = &nodes->v[i];
-
-			if (node->marked || node->id == top)
-				continue;
-			node->marked = node->parent == top || is_on_marked(nodes, node);
-			progress |= node->marked;
-		}
+		if (parent)
+			parent->n_on++;
 	}
 }
 
-static bool has_marked_child(const struct idm_mount_nodes *nodes, uint64_t id)
+static void put_next(struct order *order, struct idm_mount_node *node)
+{
+	*order->end = node;
+	order->end = &node->next;
+}
+
+/* Those whose turn has come already follow the last one that was on them. */
+static void put_with_passed(struct order *order, const struct idm_mount_nodes *nodes,
+			    struct idm_mount_node *node)
+{
+	for (node->passed = true; node && node->passed && !node->n_on;) {
+		put_next(order, node);
+		node = idm_mount_nodes_parent(nodes, node);
+		if (node)
+			node->n_on--;
+	}
+}
+
+static void put_rest(struct order *order, const struct idm_mount_nodes *nodes)
 {
 	for (size_t i = nodes->n; i-- > 0;)
-		if (nodes->v[i].marked && nodes->v[i].parent == id)
-			return true;
-	return false;
+		if (nodes->v[i]->n_on)
+			put_next(order, nodes->v[i]);
 }
 
-/*
- * A list from a time at which mounts were moved may have a mount on each: then it is the last of all.
- */
-struct idm_mount_node *idm_mount_nodes_topmost(const struct idm_mount_nodes *nodes)
+void idm_mount_nodes_sort(struct idm_mount_nodes *nodes)
 {
-	struct idm_mount_node *last = NULL;
-	bool waits = false;
+	struct order order = { .end = &order.first };
+	size_t n = 0;
 
+	count_mounts_on(nodes);
+	for (size_t i = nodes->n; i-- > 0;)
+		put_with_passed(&order, nodes, nodes->v[i]);
+	put_rest(&order, nodes);
+	*order.end = NULL;
+	for (struct idm_mount_node *node = order.first; node; node = node->next)
+		nodes->v[n++] = node;
+}
+
+/* From the end, where each mount comes before those on it. */
+void idm_mount_nodes_mark_below(struct idm_mount_nodes *nodes, uint64_t top)
+{
 	for (size_t i = nodes->n; i-- > 0;) {
-		struct idm_mount_node *node = &nodes->v[i];
+		struct idm_mount_node *node = nodes->v[i];
+		const struct idm_mount_node *parent = idm_mount_nodes_parent(nodes, node);
 
-		if (!node->marked)
-			continue;
-		waits |= node->set_aside;
-		if (!node->set_aside && !has_marked_child(nodes, node->id))
-			return node;
-		if (!last)
-			last = node;
+		if (node->id != top)
+			node->marked = node->parent == top || (parent && parent->marked);
 	}
-	return waits ? NULL : last;
 }
 
 void idm_mount_nodes_free(struct idm_mount_nodes *nodes)
 {
 	for (size_t i = 0; i < nodes->n; i++)
-		free(nodes->v[i].target);
+		free(nodes->v[i]);
 	free(nodes->v);
+	idm_hashtable_free(&nodes->by_id);
 }

@@ -134,7 +134,7 @@ static int unmount_found(const struct target *target, int flags, struct idm_erro
 	int r = find_top(target, &top, err);
 
 	if (r == 0)
-		r = unmount_node(&top.v[0], target, flags, err);
+		r = unmount_node(top.v[0], target, flags, err);
 	idm_mount_nodes_free(&top);
 	return r;
 }
@@ -180,26 +180,46 @@ static int unmount_listed(const struct idm_mount_node *node, struct idm_error *e
 	return (r == -EINVAL || is_out_of_reach(r)) && is_unmounted(node) ? 0 : r;
 }
 
-/* Returns how many have been unmounted, or -errno. *out: why one was set aside, or 0. */
+/* Returns 1, or -errno. 0: it is out of reach, and *out says why the first one is. */
+static int unmount_or_leave(struct idm_mount_node *node, int *out, struct idm_error *err)
+{
+	struct idm_error why;
+	int r = unmount_listed(node, &why);
+
+	if (r < 0 && err && (!*out || !is_out_of_reach(r)))
+		*err = why;
+	if (r < 0 && !is_out_of_reach(r))
+		return r;
+	if (r < 0)
+		*out = *out ? *out : r;
+	node->marked = r < 0;
+	return r == 0;
+}
+
+static void let_parent_wait(const struct idm_mount_nodes *all, const struct idm_mount_node *node)
+{
+	struct idm_mount_node *parent = idm_mount_nodes_parent(all, node);
+
+	if (parent)
+		parent->waits = true;
+}
+
+/* Returns how many have been unmounted, or -errno. *out: why one is left, or 0. */
 static int unmount_in_reach(struct idm_mount_nodes *all, int *out, struct idm_error *err)
 {
-	struct idm_mount_node *node;
-	struct idm_error why;
 	int unmounted = 0;
 
 	*out = 0;
-	while ((node = idm_mount_nodes_topmost(all))) {
-		int r = unmount_listed(node, &why);
+	for (size_t i = 0; i < all->n; i++) {
+		struct idm_mount_node *node = all->v[i];
+		int r = node->marked && !node->waits ? unmount_or_leave(node, out, err) : 0;
 
-		if (r < 0 && err && (!*out || !is_out_of_reach(r)))
-			*err = why;
-		if (r < 0 && !is_out_of_reach(r))
-			return r;
 		if (r < 0)
-			*out = *out ? *out : r;
-		node->set_aside = r < 0;
-		node->marked = r < 0;
-		unmounted += r == 0;
+			return r;
+		if (node->marked)
+			let_parent_wait(all, node);
+		node->waits = false; /* in the next round */
+		unmounted += r;
 	}
 	return unmounted;
 }
@@ -212,11 +232,9 @@ static int unmount_marked(struct idm_mount_nodes *all, struct idm_error *err)
 {
 	int out, r;
 
-	do {
-		for (size_t i = 0; i < all->n; i++)
-			all->v[i].set_aside = false;
+	do
 		r = unmount_in_reach(all, &out, err);
-	} while (r > 0 && out);
+	while (r > 0 && out);
 	return r < 0 ? r : out;
 }
 
@@ -226,16 +244,17 @@ static int unmount_recursive(const struct target *target, struct idm_error *err)
 	int r = find_top(target, &top, err);
 
 	if (r == 0) {
-		r = idm_list_below(top.v[0].id, idm_mount_nodes_append, &all, err);
+		r = idm_list_below(top.v[0]->id, idm_mount_nodes_append, &all, err);
 		if (r == -ENOMEM)
 			idm_fail_errno(err, r, step_umount, target->path);
 	}
 	if (r == 0) {
-		idm_mount_nodes_mark_below(&all, top.v[0].id);
+		idm_mount_nodes_sort(&all);
+		idm_mount_nodes_mark_below(&all, top.v[0]->id);
 		r = unmount_marked(&all, err);
 	}
 	if (r == 0)
-		r = unmount_node(&top.v[0], target, 0, err);
+		r = unmount_node(top.v[0], target, 0, err);
 	idm_mount_nodes_free(&top);
 	idm_mount_nodes_free(&all);
 	return r;
@@ -308,8 +327,8 @@ static int unmount_root(int fd)
 	if (is_own_root(fd))
 		return OWN_ROOT;
 	r = idm_list_path(fd, "", IDM_LIST_EMPTY_PATH, idm_mount_nodes_append, &node, NULL);
-	if (r == 0 && *node.v[0].target)
-		r = idm_unmount_by_id(AT_FDCWD, node.v[0].target, node.v[0].id, MNT_DETACH);
+	if (r == 0 && *node.v[0]->target)
+		r = idm_unmount_by_id(AT_FDCWD, node.v[0]->target, node.v[0]->id, MNT_DETACH);
 	else if (r == 0)
 		r = -ENOENT;
 	idm_mount_nodes_free(&node);

@@ -116,24 +116,77 @@ TEST_ANYWHERE(recursively_the_stack_does_not_grow_with_the_mounts)
 	snapshot_assert_same(before);
 }
 
+static void append_node(struct idm_mount_nodes *nodes, uint64_t id, uint64_t parent)
+{
+	const struct idm_mount_info mount = { .id = id, .parent_id = parent, .target = "" };
+
+	assert_int_equal(idm_mount_nodes_append(&mount, nodes), 0);
+}
+
+/* Returns how many are marked, each of them before the one that it is on. */
+static size_t count_marked_in_order(const struct idm_mount_nodes *nodes)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < nodes->n; i++) {
+		struct idm_mount_node *node = nodes->v[i];
+		const struct idm_mount_node *parent = idm_mount_nodes_parent(nodes, node);
+
+		assert_true(!node->marked || !parent || parent->marked || parent->id == 1);
+		n += node->marked;
+		node->marked = false;
+	}
+	return n;
+}
+
 /* As a list can show it that is taken while mounts are moved. */
 TEST_ANYWHERE(mounts_that_are_each_on_another_one_come_to_an_end)
 {
-	struct idm_mount_node v[] = { { .id = 1 },
-				      { .id = 2, .parent = 1 },
-				      { .id = 3, .parent = 2 },
-				      { .id = 2, .parent = 3 },
-				      { .id = 9, .parent = 8 } };
-	struct idm_mount_nodes nodes = { v, ARRAY_SIZE(v) };
-	struct idm_mount_node *node;
-	int n = 0;
+	static const uint64_t on[][2] = { { 1, 0 }, { 2, 1 }, { 3, 2 }, { 2, 3 }, { 4, 5 },
+					  { 5, 4 }, { 6, 6 }, { 7, 6 }, { 9, 8 } };
+	struct idm_mount_nodes nodes = { 0 };
 
+	for (size_t i = 0; i < ARRAY_SIZE(on); i++)
+		append_node(&nodes, on[i][0], on[i][1]);
+	idm_mount_nodes_sort(&nodes);
+	assert_int_equal(nodes.n, 8);
+	assert_int_equal(nodes.v[0]->id, 9);
 	idm_mount_nodes_mark_below(&nodes, 1);
-	for (; (node = idm_mount_nodes_topmost(&nodes)); n++) {
-		assert_true(node->id == 2 || node->id == 3);
-		node->marked = false;
-	}
-	assert_int_equal(n, 3);
+	assert_int_equal(count_marked_in_order(&nodes), 2);
+	idm_mount_nodes_free(&nodes);
+}
+
+/*
+ * Each is on the one behind it in the list, as after moves. To ask for each mount about each other one
+ * would need 10^10 steps, and the test would not end in time if it was asked anew for each.
+ */
+TEST_WITHIN(mounts_that_were_moved_backwards_are_looked_at_once, TEST_SECONDS)
+{
+	const uint64_t n = 100000;
+	struct idm_mount_nodes nodes = { 0 };
+
+	for (uint64_t id = 2; id <= n; id++)
+		append_node(&nodes, id, id < n ? id + 1 : 1);
+	idm_mount_nodes_sort(&nodes);
+	idm_mount_nodes_mark_below(&nodes, 1);
+	assert_int_equal(nodes.v[0]->id, 2);
+	assert_int_equal(count_marked_in_order(&nodes), n - 1);
+	idm_mount_nodes_free(&nodes);
+}
+
+/* The loop device of a mount can be on a file in an older mount, which is busy as long. */
+TEST_ANYWHERE(the_last_mount_on_which_none_is_goes_first)
+{
+	static const uint64_t on[][2] = { { 2, 1 }, { 3, 6 }, { 4, 2 }, { 5, 3 }, { 6, 1 }, { 7, 4 } };
+	static const uint64_t order[] = { 7, 5, 4, 3, 6, 2 };
+	struct idm_mount_nodes nodes = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(on); i++)
+		append_node(&nodes, on[i][0], on[i][1]);
+	idm_mount_nodes_sort(&nodes);
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
+		assert_int_equal(nodes.v[i]->id, order[i]);
+	idm_mount_nodes_free(&nodes);
 }
 
 /* ---- beside another process ---- */
