@@ -1,21 +1,15 @@
 // SPDX-License-Identifier: MIT
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "cli/common/command.h"
-#include "cli/common/dry-run.h"
 #include "cli/common/report.h"
 #include "cli/run/run.h"
 #include "lib/base/array.h"
 #include "oci/new-namespaces.h"
-#include "oci/open-inside.h"
 
 enum {
 	OPTION_ROOTFS = OPTION_OF_COMMAND,
@@ -266,208 +260,6 @@ static int leave_mounts(const struct run_request *q)
 	return enter_new_mount_namespace(&err) < 0 ? report_error(&err) : DONE;
 }
 
-static bool has_variable(const struct run_request *q, const char *variable)
-{
-	size_t n = strcspn(variable, "=") + 1;
-
-	for (size_t i = 0; i < q->n_env; i++)
-		if (strncmp(q->env[i], variable, n) == 0)
-			return true;
-	return false;
-}
-
-struct variables {
-	char home[sizeof("HOME=") + sizeof(((struct run_user *)0)->home)];
-	char term[256];
-};
-
-/* Returns the requested variables, and defaults for those that a program needs. */
-static const char **environment(const struct run_request *q, const struct run_user *user,
-				struct variables *v)
-{
-	const char *term = getenv("TERM"), **env = calloc(q->n_env + 4, sizeof(*env));
-	const char *defaults[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-				   v->home, v->term };
-	size_t n = q->n_env;
-
-	if (!env)
-		return NULL;
-	if (n)
-		memcpy(env, q->env, n * sizeof(*env));
-	snprintf(v->home, sizeof(v->home), "HOME=%s", user->home);
-	snprintf(v->term, sizeof(v->term), "TERM=%s", term ? term : "");
-	for (size_t i = 0; i < (q->tty == TTY_YES && term ? 3 : 2); i++)
-		if (!has_variable(q, defaults[i]))
-			env[n++] = defaults[i];
-	return env;
-}
-
-/* The exit statuses are those of env(1) and nohup(1). */
-static int report_not_started(const struct idm_error *err)
-{
-	report_error(err);
-	if (err->step != IDM_STEP_EXECUTE)
-		return RUN_FAILED;
-	return err->errnum == ENOENT ? RUN_NOT_FOUND : RUN_NOT_EXECUTABLE;
-}
-
-/* Without setgroups(2) the process keeps groups that the user namespace does not map. */
-static void set_program_ids(const struct run_request *q, const struct run_user *user,
-			    struct idm_child_options *o)
-{
-	if (q->no_setgroups)
-		return;
-	o->flags |= IDM_CHILD_SET_GROUPS;
-	o->uid = user->uid;
-	o->gid = user->gid;
-}
-
-/* Returns whether a user of the container owns the file, and could change its mode by the descriptor. */
-static bool is_owned_by_container(const struct run_request *q, int fd)
-{
-	struct stat st;
-	uint32_t disk;
-
-	return !q->rootless && fstat(fd, &st) == 0 &&
-	       idm_map_to_disk(q->maps.map, IDM_UID, st.st_uid, &disk) == 0;
-}
-
-/*
- * The terminal, or the caller's own descriptors. The host's null device is replaced by one that is open
- * on a read-only mount.
- */
-static size_t standard_fds(const struct run_request *q, const struct run_root *root,
-			   struct idm_child_fd *fds)
-{
-	size_t n = 0;
-
-	for (int fd = 0; fd < 3; fd++)
-		if (root->terminal >= 0)
-			fds[n++] = (struct idm_child_fd){ root->terminal, fd };
-		else if (run_is_null_device(fd) && is_owned_by_container(q, fd))
-			fds[n++] = (struct idm_child_fd){ root->null, fd };
-	return n;
-}
-
-static int start_confined_program(const struct run_request *q, struct run_root *root,
-				  const struct run_user *user)
-{
-	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
-	const struct idm_capabilities caps = run_caps_of(q, user);
-	struct idm_child_fd fds[3];
-	struct idm_error err;
-	const char **env;
-	struct variables variables;
-	struct run_session session = { .init = q->new_pid };
-	int pidfd, status;
-
-	o.fds = fds;
-	o.n_fds = standard_fds(q, root, fds);
-	o.terminal_fd = root->terminal;
-	o.pid = &session.pid;
-	o.flags |= IDM_CHILD_SESSION | IDM_CHILD_SEARCH_PATH | IDM_CHILD_RESET_SIGNALS |
-		   IDM_CHILD_DIE_WITH_THREAD | (q->new_pid ? IDM_CHILD_UNDER_INIT : 0);
-	o.path = q->command[0];
-	o.argv = (const char *const *)q->command;
-	o.envp = env = environment(q, user, &variables);
-	if (!env)
-		return out_of_memory();
-	o.cwd = q->workdir;
-	o.namespaces = IDM_NS_MOUNT | IDM_NS_IPC | IDM_NS_UTS | IDM_NS_CGROUP |
-		       (q->new_pid ? IDM_NS_PID : 0) | (q->new_net ? IDM_NS_NET : 0);
-	o.cgroup_fd = root->cgroup.fd;
-	o.join_fds = &root->userns;
-	o.n_join_fds = 1;
-	o.root_fd = root->tree;
-	o.staging_fd = root->staging;
-	o.mounts = root->mounts;
-	o.n_mounts = root->n_mounts;
-	o.hostname = q->hostname;
-	set_program_ids(q, user, &o);
-	o.capabilities = &caps;
-	run_confine(q, &o);
-	/* From here on no signal is lost, and no key. */
-	status = run_session_begin(&session, root->terminal_master);
-	if (status != DONE) {
-		free(env);
-		return status;
-	}
-	pidfd = idm_child_start(&o, &err);
-	free(env);
-	if (pidfd < 0) {
-		run_session_end(&session);
-		return report_not_started(&err);
-	}
-	run_root_release(root);
-	status = run_session_serve(&session, pidfd);
-	root->interrupted = session.died_of_it;
-	close(pidfd);
-	return status;
-}
-
-/* A writable overlay of the host would write into its work directory. So no root is made of it. */
-static int try_layers_of_root(const struct run_request *q)
-{
-	const struct idm_path upper = { AT_FDCWD, q->upper }, work = { AT_FDCWD, q->work };
-	int status = try_writable_directory(&upper);
-
-	if (status == DONE)
-		status = try_writable_directory(&work);
-	for (size_t i = 0; i < q->layers.n_lower && status == DONE; i++)
-		status = try_directory(&q->layers.lower[i]);
-	return status;
-}
-
-/* In /dev, which is another mount by then, the command itself creates what is missing. */
-static bool is_in_earlier_mount(const struct run_root *root, size_t i)
-{
-	const char *target = root->mounts[i].target;
-
-	while (i-- > 0) {
-		size_t n = strlen(root->mounts[i].target);
-
-		if (strncmp(target, root->mounts[i].target, n) == 0 && target[n] == '/')
-			return true;
-	}
-	return false;
-}
-
-/* A target that is missing in a writable root would be created. */
-static int try_targets_of_mounts(const struct run_root *root)
-{
-	struct statvfs fs;
-
-	if (fstatvfs(root->tree, &fs) < 0 || !(fs.f_flag & ST_RDONLY))
-		return DONE;
-	for (size_t i = 0; i < root->n_mounts; i++) {
-		const struct idm_child_mount *m = &root->mounts[i];
-		int fd = m->flags & IDM_CHILD_MOUNT_MKDIR && !is_in_earlier_mount(root, i)
-				 ? open_inside(root->tree, m->target, O_PATH)
-				 : -1;
-
-		if (fd == -ENOENT)
-			return report_failure("%s: make mount point: %s", m->target, strerror(EROFS));
-		if (fd >= 0)
-			close(fd);
-	}
-	return DONE;
-}
-
-static int try_run(struct run_request *q, struct run_root *root)
-{
-	struct run_user user = { 0 };
-	int status = q->upper ? try_layers_of_root(q) : run_make_root(q, root);
-
-	if (status == DONE && !q->upper)
-		status = run_find_user(q, root->tree, &user);
-	if (status == DONE && !q->upper)
-		status = try_targets_of_mounts(root);
-	run_root_free(root);
-	if (status != DONE)
-		return RUN_FAILED;
-	return print_line("%s: can be started; it was not, because of --dry-run", q->command[0]);
-}
-
 static int run_request(struct run_request *q)
 {
 	struct run_root root = { .tree = -1,
@@ -496,7 +288,7 @@ static int run_request(struct run_request *q)
 		root.staging = q->rootless ? -1 : run_open_staging();
 		report_map_step(q->maps.map);
 		if (q->dry_run)
-			return try_run(q, &root);
+			return run_try(q, &root);
 		status = run_make_root(q, &root);
 	}
 	if (status == DONE)
@@ -509,7 +301,7 @@ static int run_request(struct run_request *q)
 	}
 	if (status == DONE)
 		report_step("made the root filesystem and the user namespace");
-	status = status == DONE ? start_confined_program(q, &root, &user) : RUN_FAILED;
+	status = status == DONE ? run_start(q, &root, &user) : RUN_FAILED;
 	run_root_free(&root);
 	if (root.interrupted)
 		run_signals_die_of(SIGINT);

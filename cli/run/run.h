@@ -6,8 +6,9 @@
  * its /dev. masks.c covers parts of its /proc and /sys. exposure.c finds places where the program can
  * store files that other users can run. size.c reads the limit of changes in memory. staging.c makes the
  * start cheap on hosts with many mounts. caps.c has the capabilities, and confine.c the other limits of
- * the program. session.c serves the program until it has exited. It uses signals.c for signals, and
- * pty.c between two terminals.
+ * the program. start.c starts the program, and try.c tries for --dry-run whether it can be started.
+ * session.c serves the program until it has exited. It uses signals.c for signals, and pty.c between two
+ * terminals.
  */
 #ifndef IDM_CLI_RUN_RUN_H
 #define IDM_CLI_RUN_RUN_H
@@ -212,6 +213,12 @@ int run_add_mount(struct run_root *root, const char *target, const char *fstype,
 		  unsigned int flags);
 
 int run_find_user(const struct run_request *q, int root_tree, struct run_user *user);
+
+/* Starts the program, and returns its exit status. */
+int run_start(const struct run_request *q, struct run_root *root, const struct run_user *user);
+
+/* The part of --dry-run. Frees the root. */
+int run_try(struct run_request *q, struct run_root *root);
 
 /* The connection of the caller with the program, from before its start until its exit. */
 struct run_session {
