@@ -32,62 +32,117 @@
 #define CLOSE_RANGE_UNSHARE 2U /* Linux 5.9 */
 #endif
 #define FUTEX_WAKE_ONE 1
-#define VVAR_PAGES 16 /* no architecture has more */
+#define VDSO_PAGES 16 /* neither it nor its data have more, on any architecture */
 
-/* The kernel's own data for the vDSO are below it. Every process has them, and they cannot be emptied.
- */
-HERE static int is_by_vdso(const struct idm_userns_child_shared *shared, unsigned long at)
+/* The vDSO, or the kernel's own data for it, which are below it. Every process has them. */
+HERE static int is_of_vdso(const struct idm_userns_child_shared *shared, unsigned long at)
 {
-	return shared->vdso && at < shared->vdso && shared->vdso - at <= VVAR_PAGES * shared->page;
+	unsigned long most = VDSO_PAGES * shared->page;
+
+	return shared->vdso && at + most >= shared->vdso && at < shared->vdso + most;
 }
 
 /*
  * Of a private mapping the content is gone then. EPERM: it is sealed and read-only. ENOMEM: nothing is
- * mapped there. No mapping is locked in a child.
+ * mapped at a part of it. The vDSO's data cannot be emptied. No mapping is locked in a child.
  */
-HERE static long empty_page(const struct idm_userns_child_shared *shared, unsigned long at)
+HERE static long empty_pages(const struct idm_userns_child_shared *shared, unsigned long from,
+			     unsigned long to)
 {
-	long r = raw(SYS_madvise, at, shared->page, MADV_DONTNEED);
+	long r = raw(SYS_madvise, from, to - from, MADV_DONTNEED);
 
-	return r == -EINVAL && is_by_vdso(shared, at) ? 0 : r;
+	return r == -EINVAL && is_of_vdso(shared, from) ? 0 : r;
+}
+
+/* Returns where the caller's mapping ends that has this page; 0: the kernel does not tell. */
+HERE static unsigned long find_mapping_end(struct idm_userns_child_shared *shared, unsigned long at)
+{
+	shared->mapping.query_addr = at;
+	return raw(SYS_ioctl, shared->maps, IDM_PROCMAP_QUERY, &shared->mapping) == 0
+		       ? (unsigned long)shared->mapping.vma_end
+		       : 0;
+}
+
+/*
+ * Empties the sealed mapping that the first page is of, up to its end or *end, and tells where that is.
+ * A sealed mapping keeps its place and its size, so the child's is where the caller's is. The caller's
+ * can only be larger, by what another thread has sealed beside it. Before Linux 6.11 the kernel does not
+ * tell the end, and each page is emptied by itself.
+ */
+HERE static long empty_sealed(struct idm_userns_child_shared *shared, unsigned long from,
+			      unsigned long *end)
+{
+	unsigned long known = find_mapping_end(shared, from);
+	unsigned long its_end = known > from ? known : from + shared->page;
+	long r;
+
+	/* The kernel keeps a huge page that is not emptied as a whole, and returns 0. */
+	if (its_end > *end && shared->mapping.vma_page_size > shared->page)
+		return -EPERM;
+	if (its_end < *end)
+		*end = its_end;
+	r = empty_pages(shared, from, *end);
+	return r == -ENOMEM && known ? 0 : r; /* all that the child has there is emptied */
+}
+
+/*
+ * Unmaps a piece of a mapping of which the kernel unmaps no single page: of huge pages, or of the vDSO.
+ * The piece begins with that mapping, and becomes larger until the kernel accepts its end. *end is the
+ * last possible one at first, and then that.
+ */
+HERE static long unmap_unsplit(const struct idm_userns_child_shared *shared, unsigned long from,
+			       unsigned long *end)
+{
+	unsigned long size = shared->page, most = *end - from;
+
+	if (empty_pages(shared, from, from + size) == -ENOMEM)
+		return 0; /* beyond the end of the memory: nothing is mapped in the rest */
+	while (size <= most / 2) {
+		size *= 2;
+		*end = from + size;
+		if (raw(SYS_munmap, from, size) == 0)
+			return 0;
+	}
+	*end = from + shared->page;
+	return is_of_vdso(shared, from) ? 0 : -EINVAL;
 }
 
 /*
  * In pieces, as large as the kernel lets them be. It refuses a piece that holds a sealed mapping (Linux
- * 6.10), such as the vDSO: of a single page that it refuses the content is thrown away. Behind that, the
- * pieces grow again, whatever was refused before: EINVAL does not tell whether the piece extends
- * beyond the end of the memory, or ends inside of a huge page or the vDSO's data. So a refused size is
- * tried once more behind each piece, and the calls are three times as many as an address has bits.
+ * 6.10), such as the vDSO: the content of that is thrown away. Behind it, the pieces grow again,
+ * whatever was refused before: EINVAL does not tell whether the piece extends beyond the end of the
+ * memory, or ends inside of a huge page or the vDSO's data. So a refused size is tried once more behind
+ * each piece, and the calls are three times as many as an address has bits, for each such mapping.
  * Returns 0, or -errno if a page keeps its content.
  */
-HERE static long unmap_range(const struct idm_userns_child_shared *shared, unsigned long from,
+HERE static long unmap_range(struct idm_userns_child_shared *shared, unsigned long from,
 			     unsigned long to)
 {
 	unsigned long page = shared->page, size = to - from;
 
 	while (from < to) {
-		long r;
+		unsigned long end = from + size;
+		long r = raw(SYS_munmap, from, size);
 
-		r = raw(SYS_munmap, from, size);
 		if (r < 0 && size > page) {
 			size = size / 2 & -page;
 			continue;
 		}
 		if (r < 0) {
-			long emptied = empty_page(shared, from);
-
-			if (r == -EINVAL && emptied == -ENOMEM)
-				return 0;
-			if (emptied < 0)
-				return emptied;
+			end = to;
+			r = r == -EINVAL ? unmap_unsplit(shared, from, &end)
+					 : empty_sealed(shared, from, &end);
 		}
-		from += size;
+		if (r < 0)
+			return r;
+		size = end - from;
+		from = end;
 		size = size < (to - from) / 2 ? 2 * size : to - from;
 	}
 	return 0;
 }
 
-HERE static long unmap_all_but_kept(const struct idm_userns_child_shared *shared)
+HERE static long unmap_all_but_kept(struct idm_userns_child_shared *shared)
 {
 	unsigned long from = shared->page; /* nothing can be mapped below */
 	long r = 0;
@@ -101,7 +156,8 @@ HERE static long unmap_all_but_kept(const struct idm_userns_child_shared *shared
 		r = unmap_range(shared, from, END);
 	/* The kernel continues to write there. */
 	if (r == 0 && shared->noted)
-		r = empty_page(shared, shared->noted & -shared->page);
+		r = empty_pages(shared, shared->noted & -shared->page,
+				(shared->noted & -shared->page) + shared->page);
 	return r;
 }
 

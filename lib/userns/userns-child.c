@@ -32,6 +32,7 @@
 #include <unistd.h>
 
 #include "lib/base/macros.h"
+#include "lib/sys/procfs.h"
 #include "lib/sys/raw-syscall.h"
 #include "lib/sys/syscall.h"
 
@@ -324,6 +325,14 @@ static void keep_needed_pages(struct idm_userns_child_shared *shared)
 	}
 }
 
+/* The child opens no file, since it shares the descriptor table. */
+static void note_mappings(struct idm_userns_child *child)
+{
+	child->maps_fd = idm_procfs_open_self("maps", IDM_STEP_MAKE_USERNS, NULL);
+	child->shared->maps = child->maps_fd;
+	child->shared->mapping.size = sizeof(child->shared->mapping);
+}
+
 /* Until the child is dumpable, or has ended. */
 static void await_ready(struct idm_userns_child *child)
 {
@@ -348,6 +357,7 @@ static int start_own_memory(struct idm_userns_child *child)
 		return -ENOMEM;
 	child->shared = shared;
 	note_caller(child);
+	note_mappings(child);
 	keep_needed_pages(shared);
 	return clone_on_shared_stack(child);
 }
@@ -392,13 +402,14 @@ int idm_userns_child_start(struct idm_userns_child *child, enum idm_userns_child
 	uint64_t mask;
 	int r;
 
-	*child = (struct idm_userns_child){ .pidfd = -1, .way = way, .own_fd = -1 };
+	*child = (struct idm_userns_child){ .pidfd = -1, .way = way, .own_fd = -1, .maps_fd = -1 };
 	idm_sys_block_signals(&mask);
 	r = start_child_by_way(child);
 	idm_sys_restore_signals(&mask);
 	if (r < 0) {
 		free_child_shared(child);
 		idm_close_fd(&child->own_fd);
+		idm_close_fd(&child->maps_fd);
 		return r;
 	}
 	child->number = r;
@@ -445,6 +456,7 @@ int idm_userns_child_end(struct idm_userns_child *child)
 	is_over = r == 0 || idm_sys_poll_until(child->pidfd, POLLIN, NULL) > 0;
 	idm_close_fd(&child->pidfd);
 	idm_close_fd(&child->own_fd);
+	idm_close_fd(&child->maps_fd);
 	if (is_over)
 		free_child_shared(child);
 	return r;

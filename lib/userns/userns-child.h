@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -17,6 +18,20 @@ enum idm_userns_child_way {
 	IDM_USERNS_CHILD_OWN, /* the same with a memory of its own, and dumpable: see userns-child-main.c
 			       */
 };
+
+/*
+ * Linux 6.11, struct procmap_query in <linux/fs.h>: asks a "maps" in /proc for the mapping of an
+ * address.
+ */
+struct idm_procmap_query {
+	uint64_t size, query_flags, query_addr;
+	uint64_t vma_start, vma_end, vma_flags, vma_page_size, vma_offset;
+	uint64_t inode;
+	uint32_t dev_major, dev_minor, vma_name_size, build_id_size;
+	uint64_t vma_name_addr, build_id_addr;
+};
+
+#define IDM_PROCMAP_QUERY _IOWR('f', 17, struct idm_procmap_query)
 
 struct idm_userns_child_range {
 	unsigned long from, to;
@@ -32,14 +47,16 @@ struct idm_userns_child_shared {
 	struct pollfd caller;
 	struct timespec at_once, pause; /* the one is 0 */
 	char root[2];			/* "/" */
-	uint32_t over;	/* tells it to exit, should it not be possible to kill it */
-	uint32_t ready; /* of the third way: it is dumpable */
-	uint32_t full;	/* it is not, and exits: a page could be neither unmapped nor emptied */
+	uint32_t over;			/* tells it to exit, should it not be possible to kill it */
+	uint32_t ready;			/* of the third way: it is dumpable */
+	uint32_t full; /* it is not, and exits: a page could be neither unmapped nor emptied */
 	int n_kept;
 	struct idm_userns_child_range kept[3]; /* of its memory, sorted */
 	unsigned long page;		       /* the size of one */
 	unsigned long vdso;		       /* 0: not known */
 	unsigned long noted; /* where the kernel writes in the page of a restartable sequence */
+	int maps;	     /* the caller's in /proc; negative: it cannot be read */
+	struct idm_procmap_query mapping;
 };
 
 struct idm_userns_child {
@@ -47,7 +64,8 @@ struct idm_userns_child {
 	pid_t number; /* in the caller's PID namespace, as clone(2) says */
 	enum idm_userns_child_way way;
 	struct idm_userns_child_shared *shared; /* of a child that runs code; NULL for the others */
-	int own_fd; /* the caller's pidfd for such a child, or negative */
+	int own_fd;				/* the caller's pidfd for such a child, or negative */
+	int maps_fd; /* the same of its memory, for a child that has a copy of that */
 };
 
 /*

@@ -293,6 +293,16 @@ static void assert_unreadable(const struct idm_userns_child *child, const void *
 	assert_int_equal(errno, EFAULT);
 }
 
+static void assert_not_mapped(const struct idm_userns_child *child, const void *at)
+{
+	char path[64], text[8192], start_of_line[32];
+
+	path_in_proc(path, child, "maps");
+	count_lines(path, text);
+	snprintf(start_of_line, sizeof(start_of_line), "%lx-", (unsigned long)(uintptr_t)at);
+	assert_null(strstr(text, start_of_line));
+}
+
 static void assert_empty(const struct idm_userns_child *child, const void *shared)
 {
 	/* No constant: the page of the child's code can end with those of the program's file. */
@@ -337,9 +347,9 @@ TEST_ANYWHERE(nothing_of_the_caller_is_in_the_child)
 TEST_ANYWHERE(whatever_the_caller_has_mapped)
 {
 	char *locked = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	char *sealed = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	char text[sizeof(secret)] = "";
-	struct iovec here = { text, sizeof(text) }, there = { sealed, sizeof(text) };
+	char *sealed = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *in_sealed = sealed + 65536 - sizeof(secret), text[sizeof(secret)] = "";
+	struct iovec here = { text, sizeof(text) }, there = { in_sealed, sizeof(text) };
 	struct idm_userns_child child;
 	bool is_sealed;
 
@@ -348,9 +358,9 @@ TEST_ANYWHERE(whatever_the_caller_has_mapped)
 		skip_test("not on this architecture");
 	assert_true(locked != MAP_FAILED && sealed != MAP_FAILED);
 	memcpy(locked, secret, sizeof(secret));
-	memcpy(sealed, secret, sizeof(secret));
+	memcpy(in_sealed, secret, sizeof(secret));
 	must(mlock(locked, 4096));
-	is_sealed = syscall(462 /* mseal, Linux 6.10 */, sealed, 4096, 0) == 0;
+	is_sealed = syscall(462 /* mseal, Linux 6.10 */, sealed, 65536, 0) == 0;
 	assert_ok(idm_userns_child_start(&child, IDM_USERNS_CHILD_OWN), NULL);
 	assert_true(child.shared->ready);
 	assert_unreadable(&child, locked);
@@ -360,7 +370,7 @@ TEST_ANYWHERE(whatever_the_caller_has_mapped)
 		assert_string_equal(text, "");
 	}
 	assert_int_equal(idm_userns_child_end(&child), 0);
-	assert_string_equal(sealed, secret);
+	assert_string_equal(in_sealed, secret);
 }
 
 static void *start_own(void *unused)
@@ -376,27 +386,31 @@ static void *start_own(void *unused)
 	return NULL;
 }
 
-static void seal_page(void)
+static void *reserve_memory(size_t size)
 {
-	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *memory = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	assert_true(page != MAP_FAILED);
-	if (syscall(462 /* mseal, Linux 6.10 */, page, 4096, 0) < 0)
+	assert_true(memory != MAP_FAILED);
+	return memory;
+}
+
+/* Maps it anew at that place, and seals it where the kernel can. */
+static void seal_pages(char *at, size_t n)
+{
+	const size_t size = n * (size_t)sysconf(_SC_PAGESIZE);
+	char *pages = mmap(at, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+			   0);
+
+	assert_true(pages == at);
+	if (syscall(462 /* mseal, Linux 6.10 */, pages, size, 0) < 0)
 		note("no memory is sealed: %s", strerror(errno));
 }
 
-/*
- * A sealed page makes the pieces small, and one that ends inside of the vDSO's data is refused like one
- * beyond the end of the memory. Behind them, up to the stack, a page at a time would be millions of calls.
- */
-TEST_ANYWHERE(the_calls_are_few_whatever_the_kernel_refuses_to_unmap)
+/* Returns how often a child calls munmap(2). */
+static int count_unmapping_calls(void)
 {
 	int n = 0;
 
-	need_root();
-	if (!IDM_RAW_HAS_ASSEMBLY)
-		skip_test("not on this architecture");
-	seal_page();
 	start = (struct start){ .listener = -1, .pidfd = -1 };
 	assert_int_equal(pthread_create(&start.thread, NULL, start_own, NULL), 0);
 	while (__atomic_load_n(&start.listener, __ATOMIC_ACQUIRE) < 0)
@@ -408,6 +422,67 @@ TEST_ANYWHERE(the_calls_are_few_whatever_the_kernel_refuses_to_unmap)
 		answer_call(start.listener, 10, NULL, NULL);
 	close(start.listener);
 	note("%d calls", n);
+	return n;
+}
+
+/*
+ * A sealed page makes the pieces small, and one that ends inside of the vDSO's data is refused like one
+ * beyond the end of the memory. Behind them, up to the stack, a page at a time would be millions of
+ * calls.
+ */
+TEST_ANYWHERE(the_calls_are_few_whatever_the_kernel_refuses_to_unmap)
+{
+	need_root();
+	if (!IDM_RAW_HAS_ASSEMBLY)
+		skip_test("not on this architecture");
+	seal_pages(reserve_memory(1), 1);
+	count_unmapping_calls();
+}
+
+/* Linux 6.11 tells where a mapping ends. */
+static void each_sealed_page_is_asked_for(void)
+{
+	skip_test("the kernel does not tell where a mapping ends");
+}
+
+TEST_SINCE(6, 11, each_sealed_page_is_asked_for, the_calls_are_as_few_for_a_large_sealed_mapping)
+{
+	const size_t n = 100000, page = (size_t)sysconf(_SC_PAGESIZE);
+
+	need_root();
+	if (!IDM_RAW_HAS_ASSEMBLY)
+		skip_test("not on this architecture");
+	seal_pages(reserve_memory(n * page), n);
+	count_unmapping_calls();
+}
+
+/* The kernel unmaps huge pages as a whole only. None of them is in use, so that none has to be free. */
+static bool map_huge_page(char *at, size_t size)
+{
+	return mmap(at, size, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_NORESERVE | MAP_FIXED, -1,
+		    0) != MAP_FAILED;
+}
+
+TEST_ANYWHERE(huge_pages_between_what_is_sealed_are_unmapped)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE), huge = 2UL << 20;
+	struct idm_userns_child child;
+	char *memory, *aligned;
+
+	need_root();
+	if (!IDM_RAW_HAS_ASSEMBLY)
+		skip_test("not on this architecture");
+	memory = reserve_memory(8 * huge);
+	aligned = (char *)(((uintptr_t)memory + 2 * huge - 1) & -huge);
+	if (!map_huge_page(aligned, 3 * huge))
+		skip_test("no huge pages of 2 MiB");
+	seal_pages(aligned - 5 * page, 1);
+	seal_pages(aligned + 3 * huge, 1);
+	assert_ok(idm_userns_child_start(&child, IDM_USERNS_CHILD_OWN), NULL);
+	assert_true(child.shared->ready);
+	assert_not_mapped(&child, aligned);
+	assert_int_equal(idm_userns_child_end(&child), 0);
 }
 
 static void seal_secret(void)
