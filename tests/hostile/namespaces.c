@@ -2,6 +2,7 @@
 /* Attacks by namespaces: those of other processes, and new ones. */
 #include "attack.h"
 
+#include <limits.h>
 #include <sched.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
@@ -91,9 +92,11 @@ void attack_neighbours(char **args)
 		try_walks();
 }
 
+#define DIRECTORY_SIZE 4352
+
 static void write_to(const char *directory, const char *file, const char *text)
 {
-	char path[4352];
+	char path[DIRECTORY_SIZE + NAME_MAX];
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s", directory, file);
@@ -131,7 +134,7 @@ void attack_userns(char **args)
 /* Makes a read-only cgroup filesystem writable, and kills all processes of the victim's group. */
 static void kill_group(const char *place, const char *group)
 {
-	char path[4352];
+	char path[DIRECTORY_SIZE];
 
 	mount(NULL, place, NULL, MS_REMOUNT | MS_BIND, NULL);
 	snprintf(path, sizeof(path), "%s/%s", place, group);
