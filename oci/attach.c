@@ -28,6 +28,7 @@
 #include "exchange.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/base/path-below.h"
 #include "lib/rootfs/assemble.h"
 #include "lib/sys/capability.h"
 #include "lib/sys/fail-errno.h"
@@ -265,7 +266,7 @@ static bool has_to_be_there(const struct idm_oci *oci, size_t i)
 	bool on_mapped = false;
 
 	for (size_t j = 0; j < oci->n; j++) {
-		if (j == i || !get_path_below(oci->mounts[i].destination, oci->mounts[j].destination))
+		if (j == i || !idm_path_below(oci->mounts[i].destination, oci->mounts[j].destination))
 			continue;
 		if (j > i)
 			return false;
@@ -368,7 +369,7 @@ static int refuse_place(const struct placing *mapped, const struct placing *othe
 static int check_two_places(const struct placing *earlier, const struct placing *later,
 			    struct idm_error *err)
 {
-	const char *rest = earlier->path && later->path ? get_path_below(earlier->path, later->path)
+	const char *rest = earlier->path && later->path ? idm_path_below(earlier->path, later->path)
 							: NULL;
 
 	if (!rest)
@@ -399,7 +400,7 @@ static int check_places(const struct placing *placings, size_t n, struct idm_err
 static void find_cover(const struct placing *placings, struct placing *p)
 {
 	for (const struct placing *q = placings; q < p; q++) {
-		const char *rest = p->path && q->path ? get_path_below(p->path, q->path) : NULL;
+		const char *rest = p->path && q->path ? idm_path_below(p->path, q->path) : NULL;
 
 		if (!rest)
 			continue;
@@ -443,7 +444,7 @@ static int open_directory_of_mount(const struct placing *p, int root, const char
 static int open_place_directory(struct placing *p, int root, const char *root_path,
 				struct idm_error *err)
 {
-	const char *below = get_path_below(p->path, root_path), *slash;
+	const char *below = idm_path_below(p->path, root_path), *slash;
 	AUTO_FREE char *path = NULL;
 	char name[IDM_PLAN_ENTRY_NAME];
 

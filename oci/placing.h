@@ -39,7 +39,4 @@ struct placing {
 /* Names it for errors: `size` is IDM_PLAN_ENTRY_NAME. */
 void name_placing(const struct placing *p, char *name, size_t size);
 
-/* Returns the rest of `path` below `directory`; NULL: `path` is not in there. */
-const char *get_path_below(const char *path, const char *directory);
-
 #endif

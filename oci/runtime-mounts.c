@@ -24,8 +24,10 @@
 #include "lib/base/array.h"
 #include "lib/base/error.h"
 #include "lib/base/macros.h"
+#include "lib/base/path-below.h"
 #include "lib/list/internal.h"
 #include "lib/list/mount-copy.h"
+#include "lib/list/mount-point.h"
 #include "lib/sys/fail-errno.h"
 #include "lib/sys/procfs.h"
 #include "lib/sys/syscall.h"
@@ -129,24 +131,12 @@ static bool is_on_entry(const struct entry *e, int fd)
 
 /* ---- copies that mounts on a shared one have on its peers ---- */
 
-/* Returns where the mount point of `e` is in its filesystem, whatever part of that is mounted. */
-static char *find_path_in_filesystem(const struct entry *e, const struct entry *parent)
-{
-	const char *rest = get_path_below(e->mount->target, parent->mount->target);
-	const char *root = parent->mount->root;
-	char *path;
-
-	if (!rest || asprintf(&path, "%s/%s", strcmp(root, "/") == 0 ? "" : root, rest) < 0)
-		return NULL;
-	return path;
-}
-
 static bool is_at_same_directory(const struct table *t, const struct entry *a, const struct entry *b)
 {
 	const struct entry *on_a = find_entry(t, a->mount->parent_id),
 			   *on_b = find_entry(t, b->mount->parent_id);
-	AUTO_FREE char *of_a = on_a ? find_path_in_filesystem(a, on_a) : NULL;
-	AUTO_FREE char *of_b = on_b ? find_path_in_filesystem(b, on_b) : NULL;
+	AUTO_FREE char *of_a = on_a ? idm_path_in_filesystem(a->mount, on_a->mount) : NULL;
+	AUTO_FREE char *of_b = on_b ? idm_path_in_filesystem(b->mount, on_b->mount) : NULL;
 
 	return of_a && of_b && strcmp(of_a, of_b) == 0 &&
 	       strcmp(on_a->mount->source, on_b->mount->source) == 0;
@@ -155,7 +145,7 @@ static bool is_at_same_directory(const struct table *t, const struct entry *a, c
 /* Filesystems can have the same name. The inodes tell, unless another mount hides the one. */
 static bool is_same_source(const struct table *t, const struct entry *e, const struct entry *other)
 {
-	const char *path = get_path_below(other->mount->target, t->root_path);
+	const char *path = idm_path_below(other->mount->target, t->root_path);
 	AUTO_CLOSE int there = -1;
 
 	if (!path || strcmp(e->mount->root, other->mount->root) != 0 ||
@@ -196,7 +186,7 @@ static const struct entry *find_place_above(const struct table *t, const struct 
  */
 static bool is_in_tree(const struct entry *e, const struct entry *above)
 {
-	const char *rest = get_path_below(e->mount->target, above->mount->target);
+	const char *rest = idm_path_below(e->mount->target, above->mount->target);
 	AUTO_CLOSE int copy = rest && *rest ? open_below(above->placing->tree, rest, O_PATH, 0) : -1;
 	AUTO_CLOSE int here = copy < 0 ? -1 : open_below(above->placing->place, rest, O_PATH, 0);
 
@@ -222,7 +212,7 @@ static bool will_be_lost(const struct table *t, const struct entry *e, const str
 
 static int check_not_lost(const struct table *t, const struct entry *e, struct idm_error *err)
 {
-	const char *path = get_path_below(e->mount->target, t->root_path);
+	const char *path = idm_path_below(e->mount->target, t->root_path);
 	const struct entry *above = path ? find_place_above(t, e) : NULL;
 	char name[IDM_PLAN_ENTRY_NAME];
 
@@ -284,8 +274,8 @@ static bool is_on(const struct table *t, const struct entry *e, const struct ent
 static bool can_be_peers(const struct entry *a, const struct entry *b)
 {
 	return a && b && strcmp(a->mount->source, b->mount->source) == 0 &&
-	       (get_path_below(a->mount->root, b->mount->root) ||
-		get_path_below(b->mount->root, a->mount->root));
+	       (idm_path_below(a->mount->root, b->mount->root) ||
+		idm_path_below(b->mount->root, a->mount->root));
 }
 
 /* The configuration itself can have the same volume there. That is no copy. */
@@ -312,7 +302,7 @@ static int check_no_copy(const struct table *t, const struct entry *e, struct id
 		name_placing(e->placing, name, sizeof(name));
 		idm_fail(err, -EOPNOTSUPP, step_check, name,
 			 "it is on a shared mount, and so is also at /%s, without its map",
-			 get_path_below(other->mount->target, t->root_path));
+			 idm_path_below(other->mount->target, t->root_path));
 		idm_hint(err, "mount the volume that it is in only once, or without shared");
 		return -EOPNOTSUPP;
 	}
