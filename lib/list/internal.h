@@ -116,6 +116,16 @@ int idm_statmount_list_below(const struct idm_lister *lister, uint64_t top);
 struct idm_mountinfo;
 
 /*
+ * A mount with its groups, 0: none. The lists of mountinfo pass the member `mount` of one of these to
+ * their callback.
+ */
+struct idm_mountinfo_mount {
+	struct idm_mount_info mount;
+	uint64_t peers;	 /* "shared:N": mounts on it appear on all others of that group */
+	uint64_t master; /* "master:N": mounts on those of that group appear on it */
+};
+
+/*
  * The text of /proc/PID/mountinfo of the calling thread, or (fd >= 0) of a thread that has joined the
  * mount namespace fd. It is read when it is first looked into, and again when mounts have changed since.
  */
@@ -126,7 +136,7 @@ void idm_mountinfo_close(struct idm_mountinfo *info);
  * Fills in the mount that has this short id at this moment, except what mountinfo does not show. Its
  * strings live until the next call. Returns 1, or 0 if no mount has it, or -errno.
  */
-int idm_mountinfo_find(struct idm_mountinfo *info, uint32_t id, struct idm_mount_info *mount,
+int idm_mountinfo_find(struct idm_mountinfo *info, uint32_t id, struct idm_mountinfo_mount *mount,
 		       struct idm_error *err);
 
 int idm_mountinfo_list(const struct idm_lister *lister, const struct idm_mount_ns *ns, int fd);

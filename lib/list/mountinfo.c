@@ -249,35 +249,38 @@ static uint32_t parse_attributes(char *words)
 }
 
 /* "shared:1 master:2 -": the optional fields up to the lone "-". Shared wins: it is what passes on. */
-static enum idm_propagation parse_propagation(char **rest)
+static void parse_propagation(char **rest, struct idm_mountinfo_mount *m)
 {
-	enum idm_propagation p = IDM_PROPAGATION_PRIVATE;
+	bool unbindable = false;
 	const char *word;
 
 	while (**rest && strcmp(word = next_field(rest), "-") != 0) {
 		if (strncmp(word, "shared:", 7) == 0)
-			p = IDM_PROPAGATION_SHARED;
-		else if (strncmp(word, "master:", 7) == 0 && p != IDM_PROPAGATION_SHARED)
-			p = IDM_PROPAGATION_SLAVE;
-		else if (strcmp(word, "unbindable") == 0)
-			p = IDM_PROPAGATION_UNBINDABLE;
+			m->peers = strtoul(word + 7, NULL, 10);
+		else if (strncmp(word, "master:", 7) == 0)
+			m->master = strtoul(word + 7, NULL, 10);
+		unbindable |= strcmp(word, "unbindable") == 0;
 	}
-	return p;
+	m->mount.propagation = m->peers	    ? IDM_PROPAGATION_SHARED
+			       : unbindable ? IDM_PROPAGATION_UNBINDABLE
+			       : m->master  ? IDM_PROPAGATION_SLAVE
+					    : IDM_PROPAGATION_PRIVATE;
 }
 
 /* ID PARENT MAJOR:MINOR ROOT TARGET ATTRIBUTES [OPTIONAL...] - FSTYPE SOURCE OPTIONS */
-static void parse_line(char *line, struct idm_mount_info *mount)
+static void parse_line(char *line, struct idm_mountinfo_mount *m)
 {
+	struct idm_mount_info *mount = &m->mount;
 	char *rest = line, *root, *target, *fstype, *source;
 
-	*mount = (struct idm_mount_info){ .size = sizeof(*mount) };
+	*m = (struct idm_mountinfo_mount){ .mount.size = sizeof(*mount) };
 	mount->id = strtoul(next_field(&rest), NULL, 10);
 	mount->parent_id = strtoul(next_field(&rest), NULL, 10);
 	next_field(&rest);
 	mount->root = root = next_field(&rest);
 	mount->target = target = next_field(&rest);
 	mount->attr = parse_attributes(next_field(&rest));
-	mount->propagation = parse_propagation(&rest);
+	parse_propagation(&rest, m);
 	mount->fstype = fstype = next_field(&rest);
 	mount->source = source = next_field(&rest);
 	mount->map_state = mount->attr & IDM_ATTR_IDMAP ? IDM_MAP_UNREADABLE : IDM_MAP_NONE;
@@ -287,7 +290,7 @@ static void parse_line(char *line, struct idm_mount_info *mount)
 	idm_unescape(source);
 }
 
-int idm_mountinfo_find(struct idm_mountinfo *info, uint32_t id, struct idm_mount_info *mount,
+int idm_mountinfo_find(struct idm_mountinfo *info, uint32_t id, struct idm_mountinfo_mount *mount,
 		       struct idm_error *err)
 {
 	const struct place key = { .id = id }, *place;
@@ -317,16 +320,16 @@ int idm_mountinfo_find(struct idm_mountinfo *info, uint32_t id, struct idm_mount
 static int report_line(const struct idm_lister *l, const struct idm_mount_ns *ns,
 		       struct idm_mountinfo *info, uint32_t id, bool any)
 {
-	struct idm_mount_info mount;
-	int r = idm_mountinfo_find(info, id, &mount, l->err);
+	struct idm_mountinfo_mount line;
+	int r = idm_mountinfo_find(info, id, &line, l->err);
 
 	if (r <= 0) /* it has vanished */
 		return r;
-	if (!any && !(mount.attr & IDM_ATTR_IDMAP))
+	if (!any && !(line.mount.attr & IDM_ATTR_IDMAP))
 		return 0;
-	mount.namespace_id = ns->id;
-	mount.namespace_inode = ns->inode;
-	return l->each(&mount, l->data);
+	line.mount.namespace_id = ns->id;
+	line.mount.namespace_inode = ns->inode;
+	return l->each(&line.mount, l->data);
 }
 
 /* The IDs in the order of the text, which is that of mounting. The text is not kept: it ages. */

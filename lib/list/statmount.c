@@ -276,7 +276,7 @@ static int is_still_there(const struct idm_statmount_reader *r, uint64_t id)
  */
 static int add_source(struct idm_statmount_reader *r, struct idm_mount_info *mount)
 {
-	struct idm_mount_info line;
+	struct idm_mountinfo_mount line;
 	int k = open_mountinfo(r);
 
 	if (k != IDM_ANSWERED)
@@ -287,8 +287,8 @@ static int add_source(struct idm_statmount_reader *r, struct idm_mount_info *mou
 	k = is_still_there(r, mount->id);
 	if (k != IDM_ANSWERED)
 		return k < 0 ? idm_statmount_fail_id(r, mount->id, k) : IDM_VANISHED;
-	mount->source = line.source;
-	mount->fstype = line.fstype;
+	mount->source = line.mount.source;
+	mount->fstype = line.mount.fstype;
 	return IDM_ANSWERED;
 }
 

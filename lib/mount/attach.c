@@ -18,10 +18,45 @@
 #include "lib/sys/refused.h"
 #include "lib/sys/syscall.h"
 #include "propagation.h"
+#include "replaced.h"
 #include "target.h"
 #include "umount-fd.h"
 
 static const enum idm_error_step step_attach = IDM_STEP_ATTACH;
+
+/* ---- mounts below ---- */
+
+struct place {
+	uint64_t id, parent;
+	enum idm_propagation propagation;
+	bool found;
+};
+
+static int copy_place(const struct idm_mount_info *mount, void *data)
+{
+	*(struct place *)data = (struct place){ mount->id, mount->parent_id, mount->propagation, true };
+	return 0;
+}
+
+static int find_below(const struct idm_mount_info *mount, void *data)
+{
+	struct place *place = data;
+
+	place->found |= mount->parent_id == place->id && mount->id != place->id;
+	return 0;
+}
+
+/* Of a detached tree the kernel does not say it. */
+static int has_mounts_below(int tree_fd, struct idm_error *err)
+{
+	struct place place = { 0 };
+	int r = idm_list_path(tree_fd, "", IDM_LIST_EMPTY_PATH, copy_place, &place, err);
+
+	place.found = false;
+	if (r == 0)
+		r = idm_list_below(place.id, find_below, &place, err);
+	return r < 0 ? r : place.found;
+}
 
 /* ---- replacing ---- */
 
@@ -91,21 +126,44 @@ static int check_replaced(const struct idm_target *target, const char *path, str
 	return r < 0 ? idm_diagnose_filtered(IDM_CALL_UMOUNT, r, step_attach, path, err) : 0;
 }
 
+/* Whether the old mount has to become private before it is detached: 1 or 0. */
+static int check_below_replaced(const struct idm_target *target, const char *path, struct idm_error *err)
+{
+	int r = has_mounts_below(target->fd, err);
+
+	if (r == -ENOENT) /* not in the caller's mount namespace: attaching will say so */
+		return 0;
+	return r > 0 ? idm_check_peers_of_replaced(target->fd, path, err) : r;
+}
+
+/*
+ * Detaches the replaced mount with the mounts on it. Those can be at peers of the old mount elsewhere,
+ * too. A private one has no peers (replaced.c).
+ */
+static int detach_replaced(const struct idm_target *target, bool alone)
+{
+	struct mount_attr attr = { .propagation = MS_PRIVATE };
+	int r = alone ? idm_sys_mount_setattr(target->fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr) : 0;
+
+	return r < 0 ? r : idm_detach_mount(target->fd);
+}
+
 /* Beneath the old mount first, then the old one away: there is always a mount at the target. */
 static int replace_mount(int tree_fd, const struct idm_target *target, const char *path,
 			 struct idm_error *err)
 {
-	int r = check_replaced(target, path, err);
+	int r = check_replaced(target, path, err),
+	    alone = r < 0 ? r : check_below_replaced(target, path, err);
 
-	if (r < 0)
-		return r;
+	if (alone < 0)
+		return alone;
 	r = idm_sys_move_mount_fd(tree_fd, target->fd, MOVE_MOUNT_BENEATH);
 	if (r < 0 && idm_diagnose_not_put(r, tree_fd, target->fd, path, err))
 		return r;
 	if (r < 0)
 		return diagnose_not_beneath(r, path, err);
 	/* The kernel has just refused locked mounts: nothing else can make this fail. */
-	r = idm_detach_mount(target->fd);
+	r = detach_replaced(target, alone);
 	if (r < 0)
 		return idm_fail(err, r, IDM_STEP_DETACH_OLD_MOUNT, path,
 				"the new mount is in place, but beneath the old one: %s",
@@ -189,18 +247,6 @@ static int refuse_copies(const char *path, bool replace, struct idm_error *err)
 	return -EINVAL;
 }
 
-struct place {
-	uint64_t id, parent;
-	enum idm_propagation propagation;
-	bool found;
-};
-
-static int copy_place(const struct idm_mount_info *mount, void *data)
-{
-	*(struct place *)data = (struct place){ mount->id, mount->parent_id, mount->propagation, true };
-	return 0;
-}
-
 #define PARENT_FOUND 1
 
 static int copy_parent_propagation(const struct idm_mount_info *mount, void *data)
@@ -211,14 +257,6 @@ static int copy_parent_propagation(const struct idm_mount_info *mount, void *dat
 		return 0;
 	place->propagation = mount->propagation;
 	return PARENT_FOUND;
-}
-
-static int find_below(const struct idm_mount_info *mount, void *data)
-{
-	struct place *place = data;
-
-	place->found |= mount->parent_id == place->id && mount->id != place->id;
-	return 0;
 }
 
 static bool cares_for_peers(enum idm_propagation propagation)
@@ -241,18 +279,6 @@ static int leaves_copies(const struct idm_target *target, bool replace, enum idm
 	if (r == -ENOENT) /* not in the caller's mount namespace: attaching will say so */
 		return 0;
 	return r < 0 ? r : place.propagation == IDM_PROPAGATION_SHARED;
-}
-
-/* Of a detached tree the kernel does not say it. */
-static int has_mounts_below(int tree_fd, struct idm_error *err)
-{
-	struct place place = { 0 };
-	int r = idm_list_path(tree_fd, "", IDM_LIST_EMPTY_PATH, copy_place, &place, err);
-
-	place.found = false;
-	if (r == 0)
-		r = idm_list_below(place.id, find_below, &place, err);
-	return r < 0 ? r : place.found;
 }
 
 static int put_tree(int tree_fd, const struct idm_target *target, const char *path, bool over,

@@ -942,6 +942,7 @@ void idm_attach_options_init(struct idm_attach_options *options, size_t size);
  *   -EINVAL: an unknown flag or propagation
  *   -EOPNOTSUPP: IDM_ATTACH_REPLACE before Linux 6.5
  *   -EBUSY: IDM_ATTACH_REPLACE without a /proc
+ *   -EBUSY: IDM_ATTACH_REPLACE would unmount mounts elsewhere, with those below the old mount
  *   -EPERM: a privilege is missing
  *   -ENOSPC: fs.mount-max
  *   -EBADF: `tree_fd` is not open

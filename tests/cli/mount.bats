@@ -582,6 +582,75 @@ watch_dst()
 	same 'mounts' '1 1' "$(mounts_at /mnt/parent/dst) $(mounts_at /mnt/peer/dst)"
 }
 
+@test "--replace: mounts elsewhere stay that are shared with those below the old one" {
+	mkdir other part
+	mount -t tmpfs --make-shared old dst
+	mkdir -p dst/sub/below
+	mount -t tmpfs below dst/sub/below
+	mount --rbind dst other
+	mount --rbind dst/sub part
+	noting idmount mount --replace -m 1000:2000 src dst
+	same 'mounts' '1 0' "$(mounts_at /mnt/dst) $(mounts_at /mnt/dst/sub/below)"
+	same 'mounts elsewhere' '1 1' "$(mounts_at /mnt/other/sub/below) $(mounts_at /mnt/part/below)"
+	# They are peers still.
+	mkdir other/sub/new
+	mount -t tmpfs new other/sub/new
+	same 'a later mount' 1 "$(mounts_at /mnt/part/new)"
+}
+
+# shared_place: dst on a shared mount, which has the peer "peer" and the slave "slave".
+shared_place()
+{
+	mkdir parent peer slave
+	mount --bind parent parent
+	mount --make-shared parent
+	mount --bind parent peer
+	mount --bind parent slave
+	mount --make-slave slave
+	mkdir parent/dst
+	mount -t tmpfs old parent/dst
+	mkdir -p parent/dst/sub/below
+	mount -t tmpfs below parent/dst/sub/below
+}
+
+@test "--replace: below a shared mount, with mounts below the old one" {
+	shared_place
+	mount --make-shared slave
+	mkdir follower
+	mount --rbind slave follower
+	noting idmount mount --replace -m 1000:3000 src parent/dst
+	same 'owners' $'3000:3000\n3000:3000\n3000:3000\n3000:3000' "$(owner {parent,peer,slave,follower}/dst/file)"
+	same 'mounts' 4 "$(grep -c '^[^ ]* [^ ]* [^ ]* [^ ]* /mnt/[a-z]*/dst' /proc/self/mountinfo)"
+}
+
+# refused_for VICTIM PRIVATE
+refused_for()
+{
+	local before
+
+	before=$(cat /proc/self/mountinfo)
+	refused 1 "$idmount_mount parent/dst: attach: unmounting the replaced mount would unmount /mnt/$1, too: both are shared
+hint: mount --make-private /mnt/$2 keeps that one" idmount mount --replace -m 1000:3000 src parent/dst
+	same 'mounts' "$before" "$(cat /proc/self/mountinfo)"
+}
+
+@test "--replace: refused below a shared mount if mounts elsewhere would disappear" {
+	shared_place
+	mkdir other part
+	mount --rbind parent/dst other
+	refused_for other/sub/below other
+	mount --make-private other
+	# The mount below is shared, and nothing is on it.
+	mount --rbind parent/dst/sub part
+	refused_for part/below part
+	mount --make-slave part
+	refused_for part/below part
+	mount --make-private part
+	noting idmount mount --replace -m 1000:3000 src parent/dst
+	same 'owners' $'3000:3000\n3000:3000\n3000:3000' "$(owner {parent,peer,slave}/dst/file)"
+	same 'mounts elsewhere' '1 1' "$(mounts_at /mnt/other/sub/below) $(mounts_at /mnt/part/below)"
+}
+
 @test "--replace: of a file, and below a root" {
 	mkdir -p box/place
 	touch box/target

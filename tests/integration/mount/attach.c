@@ -630,6 +630,45 @@ TEST(peers_keep_nothing)
 	snapshot_assert_same(before);
 }
 
+/* Replaces the mount at "point" of SCRATCH "/shared", which has "point/below" on it, and a bind
+ * elsewhere. */
+static void replace_bound(int expected)
+{
+	AUTO_FD int tree = tree_of(SOURCE, "1000:5,1001:6");
+	struct idm_error err;
+	int r;
+
+	scratch_dir(SCRATCH "/shared/point");
+	do_mount("point", SCRATCH "/shared/point", "tmpfs", 0, NULL);
+	do_mount(NULL, SCRATCH "/shared/point", NULL, MS_SHARED_, NULL);
+	scratch_dir(SCRATCH "/shared/point/below");
+	do_mount("below", SCRATCH "/shared/point/below", "tmpfs", 0, NULL);
+	scratch_dir(SCRATCH "/bound");
+	do_mount(SCRATCH "/shared/point", SCRATCH "/bound", NULL,
+		 (1 << 12) | (1 << 14) /* MS_BIND | MS_REC */, NULL);
+	r = idm_tree_attach(tree, AT_FDCWD, SCRATCH "/shared/point",
+			    ATTACH(IDM_ATTACH_REPLACE, IDM_PROPAGATION_DEFAULT), &err);
+	if (expected == 0)
+		assert_ok(r, &err);
+	else
+		assert_error(r, expected, &err, SCRATCH "/shared/point", "attach",
+			     SCRATCH "/bound/below");
+	do_umount(SCRATCH "/bound/below"); /* it is there in both cases */
+}
+
+TEST_SINCE(6, 5, replacing_is_refused, replacing_unmounts_nothing_elsewhere)
+{
+	AUTO_FD int unused = enter();
+
+	scratch_dir(SCRATCH "/shared");
+	replace_bound(0);
+	do_umount(SCRATCH "/bound");
+	do_umount(SCRATCH "/shared/point");
+	do_mount("shared", SCRATCH "/shared", "tmpfs", 0, NULL);
+	do_mount(NULL, SCRATCH "/shared", NULL, MS_SHARED_, NULL);
+	replace_bound(-EBUSY);
+}
+
 TEST(no_right_to_attach_is_said)
 {
 	AUTO_FD int tree = enter();
