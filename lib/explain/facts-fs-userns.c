@@ -142,7 +142,7 @@ static int find_fs_userns(const struct idm_process_facts *process, int fd)
 
 static uint64_t find_capabilities_in(const struct idm_process_facts *process, int userns_fd)
 {
-	const struct idm_userns_member member = { process->userns_fd, process->fsuid,
+	const struct idm_userns_member member = { process->userns_fd, process->euid,
 						  process->capabilities };
 	uint64_t capabilities;
 

@@ -47,15 +47,16 @@ static int add_groups(struct idm_process_facts *process, const char *line)
 
 static int parse_credentials(struct idm_process_facts *process, const char *text)
 {
-	unsigned int uid, gid;
+	unsigned int euid, uid, gid;
 	unsigned long long capabilities, bounding_set;
 
-	/* The last of four is the ID for filesystems. */
-	if (sscanf(idm_procfs_find_line(text, "\nUid:"), "%*u %*u %*u %u", &uid) != 1 ||
+	/* Of four, the second is the effective ID, and the last one that for filesystems. */
+	if (sscanf(idm_procfs_find_line(text, "\nUid:"), "%*u %u %*u %u", &euid, &uid) != 2 ||
 	    sscanf(idm_procfs_find_line(text, "\nGid:"), "%*u %*u %*u %u", &gid) != 1 ||
 	    sscanf(idm_procfs_find_line(text, "\nCapEff:"), "%llx", &capabilities) != 1 ||
 	    sscanf(idm_procfs_find_line(text, "\nCapBnd:"), "%llx", &bounding_set) != 1)
 		return -EIO;
+	process->euid = euid;
 	process->fsuid = uid;
 	process->fsgid = gid;
 	process->capabilities = capabilities;
@@ -78,7 +79,8 @@ static int read_credentials(struct idm_process_facts *process, int fd, struct id
 static void note_invisible_ids(struct idm_process_facts *process)
 {
 	if (!process->caller_is_initial &&
-	    (process->fsuid == process->overflow_uid || process->fsgid == process->overflow_gid))
+	    (process->fsuid == process->overflow_uid || process->euid == process->overflow_uid ||
+	     process->fsgid == process->overflow_gid))
 		process->unseen |= IDM_UNSEEN_PROCESS_IDS;
 }
 

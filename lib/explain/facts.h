@@ -26,6 +26,7 @@ struct idm_process_facts {
 	int mount_ns_fd; /* -1: the caller's namespace */
 	int userns_fd;	 /* -1: the initial one, or not visible */
 	struct idm_mount_ns mount_ns;
+	uint32_t euid; /* it decides about the ownership of user namespaces */
 	uint32_t fsuid, fsgid;
 	uint32_t *groups;
 	size_t n_groups;

@@ -5,6 +5,7 @@
  * have.
  */
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/securebits.h>
 #include <sched.h>
 #include <signal.h>
@@ -127,19 +128,23 @@ static pid_t start_container(void)
 
 struct kind {
 	const char *name;
-	uid_t id; /* in its user namespace */
+	uid_t id, fsuid; /* in its user namespace */
 	bool is_initial;
 	bool keeps_capabilities;
 };
 
+/* Root made the container. The kernel compares the owner of a user namespace with the effective ID. */
 static const struct kind kinds[] = {
-	{ "root of the container", 0, false, true },
-	{ "user of the container", 5, false, false },
-	{ "another user of the container", 9, false, true },
-	{ "root", 0, true, true },
-	{ "user", 1000, true, false },
-	{ "user with the number of one inside", 100005, true, false },
-	{ "the same, with capabilities", 100007, true, true },
+	{ "root of the container", 0, 0, false, true },
+	{ "user of the container", 5, 5, false, false },
+	{ "another user of the container", 9, 9, false, true },
+	{ "root", 0, 0, true, true },
+	{ "user", 1000, 1000, true, false },
+	{ "user with the number of one inside", 100005, 100005, true, false },
+	{ "the same, with capabilities", 100007, 100007, true, true },
+	{ "root without capabilities", 0, 0, true, false },
+	{ "root for all but files", 0, 1000, true, false },
+	{ "root for files only", 1000, 0, true, false },
 };
 
 static const char *const paths[] = { INSIDE "/open",	  INSIDE "/file",   INSIDE "/other",
@@ -163,13 +168,23 @@ static int open_ns(pid_t pid, const char *name)
 	return (int)must(open(path, O_RDONLY | O_CLOEXEC));
 }
 
+static void drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	const struct __user_cap_data_struct none[2] = { { 0 } };
+
+	must(syscall(SYS_capset, &header, none));
+}
+
 static void become_kind(const struct kind *kind)
 {
-	if (kind->keeps_capabilities)
-		must(prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP));
+	must(prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP));
 	must(syscall(SYS_setgroups, 0, NULL));
 	must(syscall(SYS_setresgid, kind->id, kind->id, kind->id));
-	must(syscall(SYS_setresuid, kind->id, kind->id, kind->id));
+	must(syscall(SYS_setresuid, kind->id, kind->id, kind->fsuid));
+	setfsuid(kind->fsuid);
+	if (!kind->keeps_capabilities)
+		drop_capabilities();
 	must(prctl(PR_SET_DUMPABLE, 1));
 }
 
@@ -206,7 +221,29 @@ static int try_device(const char *path, int flags)
 	return code;
 }
 
-static void try_path(const char *path, int result[TRIES])
+/* The owner that it has on most of these: nothing changes. The mapped mount shows that one as 5. */
+static uid_t new_owner_of(const struct kind *kind, const char *path)
+{
+	if (strstr(path, MAPPED))
+		return kind->is_initial ? 100005 : 5;
+	return kind->is_initial && strstr(path, INSIDE) ? 100000 : 0;
+}
+
+/* A new owner of these changes what the mapped mount shows. That is tried on that mount. */
+static bool is_tried(const char *path, enum idm_access access)
+{
+	return access != IDM_ACCESS_CHOWN ||
+	       (strcmp(path, INSIDE "/other") != 0 && strcmp(path, INSIDE "/private") != 0);
+}
+
+static int try_chown(const struct kind *kind, const char *path)
+{
+	uid_t id = new_owner_of(kind, path);
+
+	return is_tried(path, IDM_ACCESS_CHOWN) ? errno_of(chown(path, id, (gid_t)id)) : 0;
+}
+
+static void try_path(const struct kind *kind, const char *path, int result[TRIES])
 {
 	bool device = strstr(path, "device");
 
@@ -216,8 +253,7 @@ static void try_path(const char *path, int result[TRIES])
 			       : errno_of(faccessat(AT_FDCWD, path, W_OK, AT_EACCESS));
 	result[EXECUTE] = errno_of(faccessat(AT_FDCWD, path, X_OK, AT_EACCESS));
 	result[CREATE] = is_directory(path) ? try_create(path) : 0;
-	/* To the owner that it has on most of these: nothing changes. */
-	result[CHOWN] = errno_of(chown(path, 0, (gid_t)-1));
+	result[CHOWN] = try_chown(kind, path);
 }
 
 struct place {
@@ -236,7 +272,7 @@ static void run_subject(int ready, const void *data)
 	must(setns(mntns, CLONE_NEWNS));
 	become_kind(place->kind);
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
-		try_path(paths[i], codes[i]);
+		try_path(place->kind, paths[i], codes[i]);
 	must(write(ready, "", 1));
 	pause();
 	_exit(0);
@@ -246,6 +282,7 @@ static void run_subject(int ready, const void *data)
 
 struct verdict {
 	enum idm_access access;
+	uid_t new_owner;
 	struct idm_explain_result result;
 	bool has_fs_map, is_directory;
 	uint32_t unseen;
@@ -263,7 +300,7 @@ static int judge_place(const struct idm_explain_info *place, void *data)
 	v->is_directory = S_ISDIR(facts.inode->mode);
 	v->has_fs_map = facts.fs_map;
 	v->unseen = place->unseen;
-	facts.new_uid = 0;
+	facts.new_uid = facts.new_gid = v->new_owner;
 	if (facts.access == IDM_ACCESS_CREATE && !v->is_directory)
 		return 1;
 	v->result = (struct idm_explain_result)IDM_EXPLAIN_RESULT_INIT;
@@ -271,9 +308,9 @@ static int judge_place(const struct idm_explain_info *place, void *data)
 	return v->result.rule != IDM_RULE_NONE;
 }
 
-static struct verdict explain(pid_t pid, const char *path, enum idm_access access)
+static struct verdict explain(pid_t pid, const char *path, enum idm_access access, uid_t new_owner)
 {
-	struct verdict v = { .access = access };
+	struct verdict v = { .access = access, .new_owner = new_owner };
 	struct idm_error err;
 
 	assert_true(idm_explain_path(pid, path, 0, judge_place, &v, &err) >= 0);
@@ -283,8 +320,9 @@ static struct verdict explain(pid_t pid, const char *path, enum idm_access acces
 static void compare(const struct kind *kind, pid_t pid, unsigned int *n_unseen)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
-		for (int try = 0; try < TRIES; try++) {
-			struct verdict v = explain(pid, paths[i], accesses[try]);
+		for (int try = 0; try < TRIES && is_tried(paths[i], accesses[try]); try++) {
+			struct verdict v = explain(pid, paths[i], accesses[try],
+						   new_owner_of(kind, paths[i]));
 
 			if (v.result.errnum == codes[i][try])
 				continue;
@@ -308,6 +346,16 @@ static void make_device(void *container)
 	setfsuid(100000);
 	setfsgid(100000);
 	must(mknod(INSIDE "/device", S_IFCHR | 0666, makedev(1, 3)));
+}
+
+/* A process that may change an owner has done so. */
+static void restore_owners(void *container)
+{
+	AUTO_CLOSE int mntns = open_ns(*(pid_t *)container, "mnt");
+
+	must(setns(mntns, CLONE_NEWNS));
+	must(chown(INSIDE "/other", 100009, 100009));
+	must(chown(INSIDE "/private", 100007, 100007));
 }
 
 static pid_t prepare(void)
@@ -334,6 +382,7 @@ TEST_SINCE(6, 15, maps_are_not_read, the_verdict_on_a_filesystem_of_a_user_names
 		const struct place place = { container, &kinds[i] };
 		pid_t pid = start(run_subject, &place);
 
+		in_child(restore_owners, &container);
 		compare(&kinds[i], pid, &n_unseen);
 		stop(pid);
 	}
@@ -347,7 +396,7 @@ TEST_SINCE(6, 15, maps_are_not_read, the_verdict_on_a_filesystem_of_a_user_names
 
 static void assert_found(pid_t pid, const char *path, bool has_fs_map, bool is_unseen)
 {
-	struct verdict v = explain(pid, path, IDM_ACCESS_READ);
+	struct verdict v = explain(pid, path, IDM_ACCESS_READ, 0);
 
 	assert_int_equal(v.has_fs_map, has_fs_map);
 	assert_int_equal(!!(v.unseen & IDM_UNSEEN_FS_USERNS), is_unseen);
