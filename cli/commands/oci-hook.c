@@ -75,12 +75,21 @@ static int protect_files_of_host(const char *text, size_t length)
 	return status;
 }
 
+/* That author can make the text too long to be read. Then the files that it names are not known. */
+static int report_unread_text(const char *name, int code)
+{
+	if ((code == -EFBIG || code == -ENOMEM) &&
+	    (discard_output(STDERR_FILENO) != DONE || discard_output(STDOUT_FILENO) != DONE))
+		return FAILED;
+	return report_unread_file(name, code);
+}
+
 /* read_file(), before any message about the text. */
 static int read_guarded_text(const char *name, char **text, size_t *length)
 {
-	int status = read_file(name, text, length);
+	int r = load_file(name, text, length);
 
-	return status == DONE ? protect_files_of_host(*text, *length) : status;
+	return r < 0 ? report_unread_text(name, r) : protect_files_of_host(*text, *length);
 }
 
 /* ---- the state ---- */

@@ -19,4 +19,11 @@ const char *input_name(const char *file);
  */
 int read_file(const char *file, char **text, size_t *length);
 
+/*
+ * The two parts of that. load_file() returns 0 or -errno, and reports nothing. report_unread_file()
+ * returns FAILED.
+ */
+int load_file(const char *file, char **text, size_t *length);
+int report_unread_file(const char *file, int code);
+
 #endif

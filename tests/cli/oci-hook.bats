@@ -564,6 +564,18 @@ fake_with_userns()
 		run -1 "$IDMOUNT" oci-hook <b/config.json
 		same 'what it writes' '' "$output"
 	done
+	# A text that is too long to be read, in the state and in the bundle.
+	{
+		printf '{"annotations": {"run.oci.hooks.stderr": "/x", "long": "'
+		head -c 17M /dev/zero | tr '\0' x
+		printf '"}}'
+	} >b/config.json
+	for key in b/config.json <(echo "$state"); do
+		run -1 "$IDMOUNT" oci-hook --log log <"$key"
+		same 'what it writes' '' "$output"
+		grep -F 'read: expected at most 16777216 bytes' log
+		rm log
+	done
 	# Files of the runtime's own.
 	for key in null stderr stdout; do
 		rm -rf b
