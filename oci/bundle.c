@@ -15,7 +15,9 @@
 #include "json-edit.h"
 #include "lib/base/error.h"
 #include "lib/base/escape.h"
+#include "lib/base/macros.h"
 #include "lib/sys/fail-errno.h"
+#include "lib/sys/syscall.h"
 #include "policy-file.h"
 
 static const enum idm_error_step step_prepare = IDM_STEP_PREPARE_BUNDLE;
@@ -27,38 +29,31 @@ static int fail_errno(struct idm_error *err, const char *what)
 	return idm_fail(err, code, step_prepare, NULL, "%s: %s", what, strerror(-code));
 }
 
-static bool write_all(int fd, const char *text, size_t length)
+/* The config.json that will replace the old one, with the same owner and mode. */
+static int write_config(int fd, const struct stat *old, const char *text, size_t length)
 {
-	while (length) {
-		ssize_t n = write(fd, text, length);
-
-		if (n < 0 && errno != EINTR)
-			return false;
-		text += n > 0 ? n : 0;
-		length -= n > 0 ? (size_t)n : 0;
-	}
-	return true;
+	if (fchown(fd, old->st_uid, old->st_gid) < 0 || fchmod(fd, old->st_mode & 07777) < 0)
+		return -errno;
+	return idm_sys_write_all(fd, text, length);
 }
 
-/* A new file replaces the old one, with the same owner and mode. */
 static int exchange_config(const char *file, const struct stat *old, const char *text, size_t length,
 			   struct idm_error *err)
 {
-	char *name = text_of("%.*s/.config.json.XXXXXX", (int)(strrchr(file, '/') - file), file);
-	int fd = name ? mkostemp(name, O_CLOEXEC) : -1, r = 0;
+	AUTO_FREE char *name =
+		text_of("%.*s/.config.json.XXXXXX", (int)(strrchr(file, '/') - file), file);
+	AUTO_CLOSE int fd = name ? mkostemp(name, O_CLOEXEC) : -1;
+	int r;
 
 	if (fd < 0)
-		r = fail_errno(err, "create a new one beside it");
-	else if (fchown(fd, old->st_uid, old->st_gid) < 0 || fchmod(fd, old->st_mode & 07777) < 0 ||
-		 !write_all(fd, text, length) || rename(name, file) < 0)
-		r = fail_errno(err, "write a new one");
-	if (fd >= 0) {
-		close(fd);
-		if (r < 0)
-			unlink(name);
-	}
-	free(name);
-	return r;
+		return fail_errno(err, "create a new one beside it");
+	r = write_config(fd, old, text, length);
+	if (r == 0 && rename(name, file) < 0)
+		r = -errno;
+	if (r == 0)
+		return 0;
+	unlink(name);
+	return idm_fail(err, r, step_prepare, NULL, "write a new one: %s", strerror(-r));
 }
 
 static int rewrite(const char *file, const struct stat *old, const struct config *config,

@@ -7,6 +7,7 @@
 
 #include "json-edit.h"
 #include "lib/base/escape.h"
+#include "lib/sys/syscall.h"
 #include "runtime.h"
 
 static void stamp(char *buf, size_t size)
@@ -46,7 +47,7 @@ void oci_log_error(const struct oci_log *log, const char *message, const char *h
 	line = !quoted	   ? NULL
 	       : log->json ? text_of("{\"level\":\"error\",\"msg\":%s,\"time\":\"%s\"}\n", quoted, when)
 			   : text_of("time=\"%s\" level=error msg=%s\n", when, quoted);
-	if (!line || write(fd, line, strlen(line)) < 0) {
+	if (!line || idm_sys_write_all(fd, line, strlen(line)) < 0) {
 		/* it is on standard error already */
 	}
 	close(fd);

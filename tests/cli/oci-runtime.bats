@@ -337,6 +337,31 @@ front_refuses()
 	front_refuses '/mnt/c/config.json: prepare bundle: create a new one beside it: Read-only file system' create -b c id
 }
 
+@test "a full disk, and a limit for the size of files: config.json stays, and nothing is beside it" {
+	local limit
+
+	bundle b true "$(volume /vol rbind "$(rows 1000 0 1)")"
+	export IDMOUNT_RUNTIME=true
+	mkdir full
+	mount -t tmpfs -o size=4k full full
+	jq -c . b/config.json >full/config.json
+	cp full/config.json before
+	front_refuses '/mnt/full/config.json: prepare bundle: write a new one: No space left on device' create -b full id
+	for limit in 0 1000; do
+		cp before b/config.json
+		# The log is larger than the limit, too.
+		printf %01000d 0 >log
+		# Standard error is no file, for which the limit would hold, too.
+		run -1 bash -c 'set -o pipefail; prlimit --fsize="$0" "$1" oci-runtime --log log create -b b id |& cat' $limit "$IDMOUNT"
+		same output 'idmount: oci-runtime: /mnt/b/config.json: prepare bundle: write a new one: File too large' "$output"
+		same 'the log' 1000 "$(stat -c %s log)"
+	done
+	for limit in full b; do
+		cmp before $limit/config.json
+		same 'the directory' config.json "$(ls -A $limit)"
+	done
+}
+
 @test "the hook's reason is in the runtime's log, and on standard error with crun, too" {
 	local reason='bind on /vol (annotation io.idmount.map/vol): map tree: the filesystem (proc) cannot be ID-mapped' runtime
 
