@@ -40,8 +40,8 @@ static int write_config(int fd, const struct stat *old, const char *text, size_t
 static int exchange_config(const char *file, const struct stat *old, const char *text, size_t length,
 			   struct idm_error *err)
 {
-	AUTO_FREE char *name =
-		text_of("%.*s/.config.json.XXXXXX", (int)(strrchr(file, '/') - file), file);
+	AUTO_FREE char *name = text_of("%.*s/.config.json.XXXXXX", (int)(strrchr(file, '/') - file),
+				       file);
 	AUTO_CLOSE int fd = name ? mkostemp(name, O_CLOEXEC) : -1;
 	int r;
 

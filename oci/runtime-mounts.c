@@ -45,6 +45,7 @@ struct entry {
 struct table {
 	struct entry *entries;
 	size_t n;
+	int proc; /* idm_procfs_root() */
 	int root;
 	char root_path[PATH_MAX];
 };
@@ -113,6 +114,7 @@ static int read_table(struct table *t, const struct mount_tables *where, struct 
 
 	if (n < 0)
 		return idm_fail_errno(err, (int)n, step_check, NULL);
+	t->proc = where->proc;
 	t->root = where->root;
 	r = idm_mountinfo_list_file(&lister, &(struct idm_mount_ns){ .foreign = true },
 				    where->mountinfo);
@@ -180,19 +182,46 @@ static const struct entry *find_place_above(const struct table *t, const struct 
 	return NULL;
 }
 
-/*
- * Whether the source has the mount, too. The container does not see one that another mount hides, so for
- * that any mount in the tree will do.
- */
-static bool is_in_tree(const struct entry *e, const struct entry *above)
+static int is_at_path(const struct idm_mount_info *mount, void *path)
 {
-	const char *rest = idm_path_below(e->mount->target, above->mount->target);
-	AUTO_CLOSE int copy = rest && *rest ? open_below(above->placing->tree, rest, O_PATH, 0) : -1;
-	AUTO_CLOSE int here = copy < 0 ? -1 : open_below(above->placing->place, rest, O_PATH, 0);
+	return strcmp(mount->target, path) == 0;
+}
 
-	if (copy < 0 || idm_is_mount_point(copy) <= 0)
+/* Whether the host has a mount at `rest` below the source, visible or not. */
+static bool has_source_mount(const struct placing *p, const char *rest, int proc)
+{
+	char path[PATH_MAX];
+	AUTO_FREE char *target = NULL;
+	uint64_t id;
+	bool unique;
+
+	if (p->step.kind != IDM_PLAN_ENTRY_BIND || !p->step.recursive ||
+	    idm_mount_id(p->step.dirfd, p->step.source, &id, &unique) < 0 ||
+	    idm_procfs_fd_path(proc, p->step.dirfd, path, sizeof(path)) < 0 ||
+	    asprintf(&target, "%s/%s", strcmp(path, "/") == 0 ? "" : path, rest) < 0)
 		return false;
-	return here < 0 || !is_on_entry(e, here) || idm_is_same_mount_root(copy, here);
+	return idm_list_below(id, is_at_path, target, NULL) > 0;
+}
+
+/*
+ * Whether the source has the mount, too. One that another mount hides cannot be looked up. So for that
+ * any mount will do that is in the tree at its path, or hidden in the source.
+ */
+static bool is_in_tree(const struct table *t, const struct entry *e, const struct entry *above)
+{
+	const struct placing *p = above->placing;
+	const char *rest = idm_path_below(e->mount->target, above->mount->target);
+	AUTO_CLOSE int copy = -1, here = -1;
+	bool hidden;
+
+	if (!rest || !*rest)
+		return false;
+	copy = open_below(p->tree, rest, O_PATH, 0);
+	here = open_below(p->place, rest, O_PATH, 0);
+	hidden = here < 0 || !is_on_entry(e, here);
+	if (copy < 0 || idm_is_mount_point(copy) <= 0)
+		return hidden && has_source_mount(p, rest, t->proc);
+	return hidden || idm_is_same_mount_root(copy, here);
 }
 
 /*
@@ -207,7 +236,7 @@ static bool will_be_lost(const struct table *t, const struct entry *e, const str
 		return false;
 	if (e->placing && e->placing->mapped)
 		return true;
-	return cover && !is_in_tree(e, above) && !is_copy_of_any(t, e);
+	return cover && !is_in_tree(t, e, above) && !is_copy_of_any(t, e);
 }
 
 static int check_not_lost(const struct table *t, const struct entry *e, struct idm_error *err)

@@ -1405,6 +1405,37 @@ lost_hint=$'\nhint: either another hook has made it, or names in a shared volume
 	run -0 run_hook "$fake" /mnt/b
 }
 
+@test "mounts of the source that another mount hides, there and in the container" {
+	local name
+
+	mkdir -p src/a/b src/c
+	mount_mappable src/a
+	mkdir -p src/a/b/deep
+	mount_mappable src/a/b
+	mkdir src/a/b/deep
+	mount_mappable src/a/b/deep
+	# It hides the two below, and has no directory for them.
+	mount_mappable src/a
+	touch src/a/1000
+	chown 1000:1000 src/a/1000
+	bundle b 'stat -c %u /vol/1000 /vol/a/1000; umount /vol/a; stat -c %u /vol/a/1000; umount /vol/a/b/deep /vol/a/b && echo all' \
+		"$(with_hook) | $(volume /vol rbind) | .annotations = {\"io.idmount.map/vol\": \"1000:7\"}
+		| .process.capabilities |= map_values(. + [\"CAP_SYS_ADMIN\"])"
+	for name in with_runc with_crun; do
+		run --separate-stderr $name b
+		same "$name: output" $'7\n7\nall' "$output"
+	done
+}
+
+@test "a mount that another hook has made, and that one of the source's hides, is not lost silently" {
+	mkdir -p src/sub/deep
+	mount_mappable src/sub
+	fake /vol
+	bundle b true "$(volume /vol rbind "$(rows 1000 0 1)")"
+	nsenter --mount --target "$fake" -- sh -euc 'cd /mnt; umount rootfs/vol/sub; mount -t tmpfs mask rootfs/vol/sub/deep; mount --bind src/sub rootfs/vol/sub'
+	hook_refuses 'bind on /vol: attach in the container: the mount at /vol/sub/deep would be lost'"$lost_hint" "$fake" /mnt/b
+}
+
 # Unmounting the tree would uncover the lower one.
 @test "a source that another hook has mounted at the same place, too" {
 	local hint=$'\nhint: either another hook or the host has mounted it in the root filesystem' place
