@@ -93,50 +93,72 @@ static size_t standard_fds(const struct run_request *q, const struct run_root *r
 	return n;
 }
 
+/* The options of the program, and what they point to. */
+struct program {
+	struct idm_child_options options;
+	struct idm_child_fd fds[3];
+	struct idm_capabilities caps;
+	struct variables variables;
+	const char **env;
+};
+
+static void set_container_options(const struct run_request *q, const struct run_root *root,
+				  struct idm_child_options *o)
+{
+	o->namespaces = IDM_NS_MOUNT | IDM_NS_IPC | IDM_NS_UTS | IDM_NS_CGROUP |
+			(q->new_pid ? IDM_NS_PID : 0) | (q->new_net ? IDM_NS_NET : 0);
+	o->cgroup_fd = root->cgroup.fd;
+	o->join_fds = &root->userns;
+	o->n_join_fds = 1;
+	o->root_fd = root->tree;
+	o->staging_fd = root->staging;
+	o->mounts = root->mounts;
+	o->n_mounts = root->n_mounts;
+	o->hostname = q->hostname;
+}
+
+static int set_program_options(const struct run_request *q, const struct run_root *root,
+			       const struct run_user *user, struct program *p)
+{
+	struct idm_child_options *o = &p->options;
+
+	o->fds = p->fds;
+	o->n_fds = standard_fds(q, root, p->fds);
+	o->terminal_fd = root->terminal;
+	o->flags |= IDM_CHILD_SESSION | IDM_CHILD_SEARCH_PATH | IDM_CHILD_RESET_SIGNALS |
+		    IDM_CHILD_DIE_WITH_THREAD | (q->new_pid ? IDM_CHILD_UNDER_INIT : 0);
+	o->path = q->command[0];
+	o->argv = (const char *const *)q->command;
+	o->envp = p->env = environment(q, user, &p->variables);
+	if (!p->env)
+		return out_of_memory();
+	o->cwd = q->workdir;
+	set_program_ids(q, user, o);
+	p->caps = run_caps_of(q, user);
+	o->capabilities = &p->caps;
+	run_confine(q, o);
+	return DONE;
+}
+
 int run_start(const struct run_request *q, struct run_root *root, const struct run_user *user)
 {
-	struct idm_child_options o = IDM_CHILD_OPTIONS_INIT;
-	const struct idm_capabilities caps = run_caps_of(q, user);
-	struct idm_child_fd fds[3];
-	struct idm_error err;
-	const char **env;
-	struct variables variables;
+	struct program program = { .options = IDM_CHILD_OPTIONS_INIT };
 	struct run_session session = { .init = q->new_pid };
-	int pidfd, status;
+	struct idm_error err;
+	int pidfd, status = set_program_options(q, root, user, &program);
 
-	o.fds = fds;
-	o.n_fds = standard_fds(q, root, fds);
-	o.terminal_fd = root->terminal;
-	o.pid = &session.pid;
-	o.flags |= IDM_CHILD_SESSION | IDM_CHILD_SEARCH_PATH | IDM_CHILD_RESET_SIGNALS |
-		   IDM_CHILD_DIE_WITH_THREAD | (q->new_pid ? IDM_CHILD_UNDER_INIT : 0);
-	o.path = q->command[0];
-	o.argv = (const char *const *)q->command;
-	o.envp = env = environment(q, user, &variables);
-	if (!env)
-		return out_of_memory();
-	o.cwd = q->workdir;
-	o.namespaces = IDM_NS_MOUNT | IDM_NS_IPC | IDM_NS_UTS | IDM_NS_CGROUP |
-		       (q->new_pid ? IDM_NS_PID : 0) | (q->new_net ? IDM_NS_NET : 0);
-	o.cgroup_fd = root->cgroup.fd;
-	o.join_fds = &root->userns;
-	o.n_join_fds = 1;
-	o.root_fd = root->tree;
-	o.staging_fd = root->staging;
-	o.mounts = root->mounts;
-	o.n_mounts = root->n_mounts;
-	o.hostname = q->hostname;
-	set_program_ids(q, user, &o);
-	o.capabilities = &caps;
-	run_confine(q, &o);
+	if (status != DONE)
+		return status;
+	set_container_options(q, root, &program.options);
+	program.options.pid = &session.pid;
 	/* From here on no signal is lost, and no key. */
 	status = run_session_begin(&session, root->terminal_master);
 	if (status != DONE) {
-		free(env);
+		free(program.env);
 		return status;
 	}
-	pidfd = idm_child_start(&o, &err);
-	free(env);
+	pidfd = idm_child_start(&program.options, &err);
+	free(program.env);
 	if (pidfd < 0) {
 		run_session_end(&session);
 		return report_not_started(&err);
