@@ -227,26 +227,40 @@ static bool has_mounts_to_keep(const struct exchange *x, const struct placing *p
 }
 
 /*
- * A mount that has nothing to keep is removed at once. The kernel says first whether it could move at
- * all: no mount moves onto itself (ELOOP).
+ * The kernel says first whether it could move at all: no mount moves onto itself (ELOOP). A mount on a
+ * shared one (EINVAL) has copies on the peers of that, also on the host. They are removed with it, while
+ * the shared one is in its group. A copy with mounts below it stays.
  */
+static int remove_runtime_mount(struct exchange *x, struct placing *p)
+{
+	int r;
+
+	x->doing = MOVING;
+	r = idm_sys_move_mount_fd(p->place, p->place, 0);
+	if (r != -EINVAL && r != -ELOOP)
+		return r;
+	p->on_shared = r == -EINVAL;
+	x->doing = REMOVING;
+	r = remove_mount(x, p->place);
+	if (r < 0 || !p->on_shared)
+		return r;
+	r = attach_aside(x);
+	return r < 0 ? r : leave_group(x, &p->group, p->directory);
+}
+
 static int move_or_remove(struct exchange *x, struct placing *p)
 {
-	bool keep = has_mounts_to_keep(x, p);
-	int r = keep ? attach_aside(x) : 0;
+	int r;
 
+	if (!has_mounts_to_keep(x, p))
+		return remove_runtime_mount(x, p);
+	r = attach_aside(x);
 	if (r < 0)
 		return r;
 	x->doing = MOVING;
-	r = move_runtime_mount(x, p, keep ? x->aside : p->place);
+	r = move_runtime_mount(x, p, x->aside);
 	p->aside = r == 0;
-	p->on_shared_root = r == -EINVAL;
-	if (r != -EINVAL && r != -ELOOP)
-		return r;
-	if (r == -EINVAL && keep)
-		return r;
-	x->doing = REMOVING;
-	return remove_mount(x, p->place);
+	return r;
 }
 
 /* It becomes private, so that mounts on it can move away. */
@@ -277,7 +291,7 @@ static int find_mount_point(struct exchange *x, struct placing *p)
 	if (place != -EXDEV)
 		return place;
 	place = find_place(x, p->directory, p->name, 0);
-	if (place < 0 || !p->on_shared_root)
+	if (place < 0 || !p->on_shared)
 		return place;
 	r = separate_shared_mount(x, &p->cover_group, place);
 	if (r == 0)

@@ -31,7 +31,7 @@ struct placing {
 	const char *name;
 
 	bool aside;			/* for exchange.c: the runtime's mount is on the mount aside */
-	bool on_shared_root;		/* that mount is on the root of a shared one */
+	bool on_shared;			/* that mount was on a shared one, and is removed */
 	struct mount_group group;	/* of the mount that the directory is in, as it is moved */
 	struct mount_group cover_group; /* of the mount that it comes to, likewise */
 };

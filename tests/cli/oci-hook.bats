@@ -1261,6 +1261,48 @@ uncover()
 	done
 }
 
+# nested_volume COMMAND: a mapped volume in one that is a peer of the host's.
+nested_volume()
+{
+	rm -rf b
+	bundle b "$1" "$(with_hook) | .linux.rootfsPropagation = \"rshared\" | $(source=/mnt/dst volume /vol rbind,rshared)
+		| $(volume /vol/inner rbind "$(rows 1000 7 1)")"
+}
+
+# What the second runtime mounts appears in the first container, too, below the mapped mount.
+@test "a mapped volume in a shared one stays when another container has the same" {
+	local name first
+
+	mount --bind --make-shared dst dst
+	mkdir dst/inner
+	for name in with_runc with_crun; do
+		mkfifo dst/ready dst/go
+		nested_volume 'echo >/vol/ready; read -r line </vol/go; stat -c %u /vol/inner/1000; grep -c "/vol/inner" /proc/self/mountinfo'
+		background "$name" b >first
+		first=${background[-1]}
+		read -r <dst/ready
+		prefix=second-$prefix nested_volume 'stat -c %u /vol/inner/1000'
+		prefix=second-$prefix run -0 --separate-stderr "$name" b
+		same "$name: IDs in the second" 7 "$output"
+		same "$name: the host's mounts" 0 "$(mounts_at /mnt/dst/inner)"
+		echo >dst/go
+		wait "$first"
+		same "$name: IDs and mounts in the first" $'7\n1' "$(<first)"
+		rm dst/ready dst/go
+	done
+}
+
+# docs/engines.md describes it.
+@test "a mapped volume in a shared one: the host gets one that has mounts below it" {
+	mount --bind --make-shared dst dst
+	mkdir dst/inner src/sub
+	mount_mappable src/sub
+	nested_volume 'stat -c %u /vol/inner/1000'
+	run -0 --separate-stderr with_runc b
+	same 'IDs' 7 "$output"
+	same "the host's mounts" '1 1' "$(mounts_at /mnt/dst/inner) $(mounts_at /mnt/dst/inner/sub)"
+}
+
 # The runtime's mount is on that of the host, which is a peer of it.
 @test "mounts that an earlier container has left in a shared volume of the host" {
 	local name
