@@ -22,6 +22,7 @@
 #include "locked-copy.h"
 #include "mount-error.h"
 #include "placing.h"
+#include "untraceable.h"
 
 /* ---- the owner ---- */
 
@@ -102,9 +103,12 @@ static int diagnose_not_locked(int code, const struct locking *l, struct idm_err
 int lock_trees(struct placing *placings, size_t n, int userns, struct idm_error *err)
 {
 	size_t size = sizeof(struct locking) + n * sizeof(int);
-	struct locking *l = idm_subprocess_memory(size);
-	int r;
+	struct locking *l;
+	int r = check_untraceable(userns, err);
 
+	if (r < 0)
+		return r;
+	l = idm_subprocess_memory(size);
 	if (!l)
 		return idm_fail_errno(err, -ENOMEM, IDM_STEP_LOCK_MOUNTS, NULL);
 	*l = (struct locking){ .placings = placings,

@@ -114,8 +114,8 @@ static int tie_to_caller(pid_t caller)
 }
 
 /*
- * The kernel leaves the child dumpable if its user owns the user namespace. With the sysctl
- * fs.suid_dumpable=1 the kernel makes it dumpable.
+ * If its user owns the user namespace, the kernel leaves it as it is. Else setns(2) sets the attribute
+ * to the sysctl fs.suid_dumpable, which is not 1 (untraceable.c), or was not when the hook has looked.
  */
 static int join_owner(const struct locking *l)
 {

@@ -263,7 +263,8 @@ fake_with_userns()
 {
 	local place
 
-	background unshare --user --mount --propagation private sleep 1000
+	# shellcheck disable=SC2086 # words
+	background ${as_owner:-} unshare --user --mount --propagation private sleep 1000
 	fake=${background[-1]}
 	until [[ ! /proc/$fake/ns/user -ef /proc/self/ns/user ]]; do
 		:
@@ -298,6 +299,23 @@ fake_with_userns()
 			python3 "$ROOT/tests/cli/oci-locking.py" "$fake" "$(kill -l $signal)" "$IDMOUNT" oci-hook <<<"$(hook_state "$fake" /mnt/b)"
 		same "$signal: what is mounted in there" "$before" "$(mounts_of "$fake")"
 	done
+}
+
+# The test has another file instead of the sysctl, which is the machine's.
+@test "the hook joins no user namespace of another user if the sysctl fs.suid_dumpable lets that one's processes trace it" {
+	local refusal='join user namespace: the sysctl fs.suid_dumpable is 1, so that processes in there can trace the hook'\''s
+hint: the administrator can set it to 0 or 2'
+
+	bundle b true "$(volume /vol rbind,nosuid,nodev "$(rows 1000 100007 1)")"
+	echo 1 >sysctl
+	mount --bind sysctl /proc/sys/fs/suid_dumpable
+	fake_with_userns /vol
+	prints '' "$IDMOUNT" oci-hook <<<"$(hook_state "$fake" /mnt/b)"
+	as_owner='setpriv --reuid 4321 --regid 4321 --clear-groups' fake_with_userns /vol
+	hook_refuses "$refusal" "$fake" /mnt/b
+	echo 2 >sysctl
+	prints '' "$IDMOUNT" oci-hook <<<"$(hook_state "$fake" /mnt/b)"
+	same 'mapped mounts in there' 1 "$(mounts_of "$fake" | grep -c idmapped)"
 }
 
 # A user namespace can have a limit of 0 for mount namespaces, which its root sets.
