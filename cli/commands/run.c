@@ -234,13 +234,6 @@ static int check_run_request(struct run_request *q)
 
 /* ---- running ---- */
 
-static int complete_maps(struct run_request *q)
-{
-	if (q->automatic && geteuid() == 0)
-		return add_map_option(&q->maps, 'm', "auto");
-	return q->automatic ? DONE : complete_map(&q->maps, HOW_TO_GIVE_A_MAP);
-}
-
 static int check_root_id(struct run_request *q)
 {
 	if (idm_map_to_seen(q->maps.map, IDM_UID, 0, &q->uid0) < 0 ||
@@ -248,6 +241,29 @@ static int check_root_id(struct run_request *q)
 		return report_usage(
 			"the map has no IDs for user 0 and group 0, as which COMMAND starts");
 	return DONE;
+}
+
+/* Checked here, since nothing becomes root of a user namespace without an ID for it. */
+static int complete_maps(struct run_request *q)
+{
+	int status;
+
+	if (q->automatic && geteuid() != 0)
+		return DONE;
+	status = q->automatic ? add_map_option(&q->maps, 'm', "auto")
+			      : complete_map(&q->maps, HOW_TO_GIVE_A_MAP);
+	return status == DONE ? check_root_id(q) : status;
+}
+
+/* The IDs of an ordinary user's map are then those of the new user namespace. */
+static int enter_userns_of_map(struct run_request *q)
+{
+	int status;
+
+	if (geteuid() == 0)
+		return run_find_exposure(q);
+	status = run_enter_userns(q);
+	return status == DONE ? check_root_id(q) : status;
 }
 
 /* An ordinary user may copy no mount of the host's namespace, but may copy those of a copy. */
@@ -277,9 +293,7 @@ static int run_request(struct run_request *q)
 	if (status == DONE)
 		status = complete_maps(q);
 	if (status == DONE)
-		status = geteuid() == 0 ? run_find_exposure(q) : run_enter_userns(q);
-	if (status == DONE)
-		status = check_root_id(q);
+		status = enter_userns_of_map(q);
 	if (status == DONE) {
 		run_note_host_root(q);
 		status = leave_mounts(q);

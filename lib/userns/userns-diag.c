@@ -145,9 +145,10 @@ int idm_diagnose_other_id(const struct idm_map *map, struct idm_error *err)
 	struct idm_ids ids = { 0 };
 	unsigned int kinds = 0;
 	char owner[256];
+	bool named = idm_nss_find_caller(owner, sizeof(owner)) == 0;
 
-	if (idm_nss_find_caller(owner, sizeof(owner)) < 0)
-		return 0;
+	if (!named)
+		snprintf(owner, sizeof(owner), "user %u", getuid());
 	kinds |= lacks_id_outside(map, IDM_UID, owner, &ids.uid) ? IDM_UID : 0;
 	kinds |= lacks_id_outside(map, IDM_GID, owner, &ids.gid) ? IDM_GID : 0;
 	if (!kinds)
@@ -156,7 +157,10 @@ int idm_diagnose_other_id(const struct idm_map *map, struct idm_error *err)
 		fail_other_id(IDM_UID, ids.uid, owner, err);
 	else
 		fail_other_id(IDM_GID, ids.gid, owner, err);
-	idm_hint_grant(kinds, ids, owner, err);
+	if (named)
+		idm_hint_grant(kinds, ids, owner, err);
+	else
+		idm_hint(err, "the user has no name, by which newuidmap(1) finds a range in /etc/subuid");
 	return -EPERM;
 }
 

@@ -819,6 +819,9 @@ hint: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 joe' "${jo
 	run -125 --separate-stderr "${joe[@]}" run --rootfs root -m 0:100000:65536 -- true
 	[[ $stderr == 'newuidmap: '*'idmount: run: write uid map: uid 100000 is not an ID of joe
 hint: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 joe' ]]
+	# No part of it is done before that is known.
+	fails 125 'idmount: run: the map has no IDs for user 0 and group 0, as which COMMAND starts' \
+		"${joe[@]}" run --rootfs root -m 1000:200000:1000 -- true
 	mkdir -pm 700 secret secret/layer
 	fails 125 'idmount: run: secret/layer: open layer: Permission denied' \
 		"${joe[@]}" run -L secret/layer:root --ephemeral -- true
@@ -826,6 +829,12 @@ hint: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 joe' ]]
 	mount --bind group /etc/subuid
 	run -125 --separate-stderr "${joe[@]}" run --rootfs root -- true
 	[[ $stderr == 'idmount: run: joe: look up subordinate IDs: no range in /etc/subuid'* ]]
+	# A user of a container may have no name.
+	umount /etc/passwd
+	chown 4242 root
+	fails 125 'idmount: run: write uid map: uid 100000 is not an ID of user 4242
+hint: the user has no name, by which newuidmap(1) finds a range in /etc/subuid' \
+		"${joe[@]}" run --rootfs root -m 0:100000:65536 -- true
 }
 
 @test "a FUSE filesystem that does not admit root: bound as it is, or named in the error" {
