@@ -280,6 +280,16 @@ static int resolve_disk_ids(struct parser *ps, struct slice field, unsigned int 
 	return 0;
 }
 
+/* "alice:100000:65536" is a line of /etc/subuid. */
+static int refuse_count_of_name(struct parser *ps, const struct slice *f)
+{
+	refuse_entry(ps, -EINVAL, "expected a count of 1 for a name");
+	if (is_all_digits(f[1]) && !is_word(f[0], "owner"))
+		idm_hint(ps->err, "auto:%.*s stands for the ranges in /etc/subuid and /etc/subgid",
+			 QUOTED(f[0]));
+	return -EINVAL;
+}
+
 static int add_fields(struct parser *ps, unsigned int kinds, const struct slice *f, size_t n)
 {
 	struct idm_ids disk = { 0 }, seen = { 0 };
@@ -293,7 +303,7 @@ static int add_fields(struct parser *ps, unsigned int kinds, const struct slice 
 	if (n == 3 && !parse_decimal(f[2], &count))
 		return refuse_number(ps, f[2]);
 	if (count != 1 && !(is_all_digits(f[0]) && is_all_digits(f[1])))
-		return refuse_entry(ps, -EINVAL, "expected a count of 1 for a name");
+		return refuse_count_of_name(ps, f);
 	if (kinds & IDM_UID)
 		r = append_entry(ps, &ps->uid, (struct idm_entry){ disk.uid, seen.uid, count });
 	if (r == 0 && kinds & IDM_GID)

@@ -237,7 +237,10 @@ no_trailing_blanks()
 	fails 2 "$step 0:99999999999999999999: parse map: \"99999999999999999999\" does not fit in 32 bits" \
 		text -m 0:99999999999999999999
 	fails 2 "$step 0:1;2:3: parse map: expected a number, got \"1;2\"" text -m '0:1;2:3'
-	fails 2 "$step root:0:2: parse map: expected a count of 1 for a name" text -m root:0:2
+	# A line of /etc/subuid.
+	fails 2 "$step root:0:2: parse map: expected a count of 1 for a name
+hint: auto:root stands for the ranges in /etc/subuid and /etc/subgid" text -m root:0:2
+	fails 2 "$step 0:root:2: parse map: expected a count of 1 for a name" text -m 0:root:2
 	fails 1 "$step no-such-user:0: parse map: unknown user \"no-such-user\"" text -m 1:2,no-such-user:0
 	fails 1 "$step g:0:no-such-group: parse map: unknown group \"no-such-group\"" text -m g:0:no-such-group
 	fails 2 "$step 0:1: parse map: expected DISK:SEEN:COUNT" text -m uidmap=0:1
