@@ -54,18 +54,19 @@ static bool is_runtime_option(const char *word)
 
 static int unknown_command(const char *name)
 {
+	static const char *const options[] = { "--help", "--version", NULL };
+	const char *kind = *name == '-' ? "option" : "command";
 	struct suggestion s = { .word = name };
 
 	if (is_runtime_option(name))
-		return report_usage(
-			"%s: unknown command; as the OCI runtime of an engine, the program is %s", name,
-			OCI_RUNTIME_NAME);
+		return report_usage("%s: unknown %s; as the OCI runtime of an engine, the program is %s",
+				    name, kind, OCI_RUNTIME_NAME);
 	for (const struct command *const *c = commands; *c; c++)
 		suggest_word(&s, (*c)->name);
+	suggest_words(&s, options);
 	if (s.best)
-		return report_usage("%s: unknown command; did you mean \"%s\"?", name, s.best);
-	report_usage("%s: unknown command; see \"idmount --help\"", name);
-	return USAGE;
+		return report_usage("%s: unknown %s; did you mean \"%s\"?", name, kind, s.best);
+	return report_usage("%s: unknown %s; see \"idmount --help\"", name, kind);
 }
 
 static int help(int argc, char **argv)

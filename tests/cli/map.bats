@@ -328,11 +328,15 @@ hint: auto:root stands for the ranges in /etc/subuid and /etc/subgid" text -m ro
 	prints "$(idmount --version)" idmount -V
 	fails 2 'idmount: foo: unknown command; see "idmount --help"' idmount foo
 	fails 2 'idmount: foo: unknown command; see "idmount --help"' idmount help foo
-	fails 2 'idmount: --foo: unknown command; see "idmount --help"' idmount --foo
+	fails 2 'idmount: --foo: unknown option; see "idmount --help"' idmount --foo
+	fails 2 'idmount: -v: unknown option; see "idmount --help"' idmount -v
+	fails 2 'idmount: --verson: unknown option; did you mean "--version"?' idmount --verson
+	fails 2 'idmount: version: unknown command; did you mean "--version"?' idmount version
+	fails 2 'idmount: -help: unknown option; did you mean "--help"?' idmount -help
 	# An engine whose configuration names idmount instead of idmount-oci-runtime.
-	fails 2 'idmount: --log-format=json: unknown command; as the OCI runtime of an engine, the program is idmount-oci-runtime' \
+	fails 2 'idmount: --log-format=json: unknown option; as the OCI runtime of an engine, the program is idmount-oci-runtime' \
 		idmount --log-format=json --log /none create box
-	fails 2 'idmount: --root: unknown command; as the OCI runtime of an engine, the program is idmount-oci-runtime' idmount --root /none state box
+	fails 2 'idmount: --root: unknown option; as the OCI runtime of an engine, the program is idmount-oci-runtime' idmount --root /none state box
 }
 
 @test "a mistyped word in a value is answered by the nearest one" {
