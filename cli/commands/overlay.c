@@ -307,7 +307,7 @@ static int handle_overlay(struct request *q, struct arguments *a)
 	if (letter < 0)
 		return letter == OPTION_HELP ? DONE : USAGE;
 	if (operands(a, &operand) != 1)
-		return report_usage("expected one TARGET; see \"idmount help overlay\"");
+		return report_operands(a, "one TARGET");
 	if (!*operand[0])
 		return report_usage("TARGET is empty");
 	status = check_overlay_request(q);

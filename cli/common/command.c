@@ -5,7 +5,9 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "idmount.h"
 #include "lib/base/lowerdir.h"
 #include "report.h"
 #include "suggest.h"
@@ -172,12 +174,35 @@ size_t operands(const struct arguments *a, char ***operands)
 	return (size_t)(a->argc - optind);
 }
 
-int report_operands(const struct arguments *a, const char *expected)
+/* Whether it can only be a map: a file of that name does not exist. */
+static bool is_map(const char *text)
 {
-	const char *name = a->command->name;
+	__attribute__((cleanup(idm_map_freep))) struct idm_map *map = NULL;
+
+	return !strchr(text, '/') && access(text, F_OK) < 0 && idm_map_new(&map) == 0 &&
+	       idm_map_parse(map, text, IDM_MAP_PARSE_LOOKUP, NULL) == 0;
+}
+
+/* An operand before which -m has been forgotten, or NULL. */
+static const char *find_map_operand(const struct arguments *a)
+{
 	char **operand;
 	size_t n = operands(a, &operand);
 
+	for (size_t i = 0; find_row(a->command, 'm') && i < n; i++)
+		if (is_map(operand[i]))
+			return operand[i];
+	return NULL;
+}
+
+int report_operands(const struct arguments *a, const char *expected)
+{
+	const char *name = a->command->name, *map = find_map_operand(a);
+	char **operand;
+	size_t n = operands(a, &operand);
+
+	if (map)
+		return report_usage("expected %s, got the map %s; it requires -m", expected, map);
 	if (n == 0)
 		return report_usage("expected %s; see \"idmount help %s\"", expected, name);
 	if (n == 1)

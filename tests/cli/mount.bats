@@ -667,7 +667,7 @@ hint: --replace requires a mount point as target" idmount mount --replace -m 0:1
 	mkdir dst/below
 	refused 1 "$idmount_mount dst/below: attach: the target is not a mount point
 hint: --replace requires a mount point as target" idmount mount --replace -m 0:1 src dst/below
-	refused 1 "$idmount_mount dst: open target: expected a file as target, got a directory" \
+	refused 1 "$idmount_mount dst: open target: expected a file as target, like the source; got a directory" \
 		idmount mount --replace -m 0:1 src/file dst
 	refused 1 "$idmount_mount missing: open target: the target does not exist
 hint: create it first, or ask for it (--mkdir)" idmount mount --replace -m 0:1 src missing
@@ -811,7 +811,7 @@ says_note()
 }
 
 @test "no note where the mount failed" {
-	fails_always 1 "$idmount_mount src/file: open target: expected a directory as target, got a file" \
+	fails_always 1 "$idmount_mount src/file: open target: expected a directory as target, like the source; got a file" \
 		idmount mount -m 1000:0 src src/file
 }
 
@@ -885,6 +885,12 @@ hint: add one such as g:0:100000:65536, or --keep-rest to let every gid keep its
 		idmount mount --keep-rest src dst
 	fails_always 2 "$idmount_mount expected SOURCE and TARGET, got only src; see \"idmount help mount\"" \
 		idmount mount -m 0:1 src
+	fails_always 2 "$idmount_mount expected SOURCE and TARGET, got the map 0:1; it requires -m" \
+		idmount mount 0:1 src dst
+	fails_always 2 "$idmount_mount expected SOURCE and TARGET, got the map g:0:1; it requires -m" \
+		idmount mount -m u:0:1 g:0:1 src dst
+	fails_always 2 "$idmount_mount expected SOURCE and TARGET, got the map root:1000; it requires -m" \
+		idmount mount src dst root:1000
 	fails_always 2 "$idmount_mount expected SOURCE and TARGET, got 3 operands; see \"idmount help mount\"" \
 		idmount mount -m 0:1 src dst dst
 	fails_always 2 "$idmount_mount -o ro: expected no value, got \"1\"" \
@@ -967,9 +973,9 @@ hint: name the place that it points to" idmount mount -m 0:1 src dangling
 hint: create it first, or ask for it (--mkdir)" idmount mount -m 0:1 src missing
 	fails_always 1 "$idmount_mount missing/too: open target: the target does not exist
 hint: create it first, or ask for it (--mkdir)" idmount mount -m 0:1 src missing/too
-	fails_always 1 "$idmount_mount target: open target: expected a directory as target, got a file" \
+	fails_always 1 "$idmount_mount target: open target: expected a directory as target, like the source; got a file" \
 		idmount mount -m 0:1 src target
-	fails_always 1 "$idmount_mount dst: open target: expected a file as target, got a directory" \
+	fails_always 1 "$idmount_mount dst: open target: expected a file as target, like the source; got a directory" \
 		idmount mount -m 0:1 src/file dst
 	fails_always 1 "$idmount_mount target/x: open target: Not a directory" idmount mount -m 0:1 src target/x
 	# A link stays refused, whatever comes after it in the path.

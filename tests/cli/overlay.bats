@@ -182,6 +182,9 @@ hint: map its layers instead, and put the overlay together from them" idmount ov
 	fails 2 "$idmount_overlay -o ro: expected no value, got \"1\"" overlay -o volatile,ro=1
 	fails 2 "$idmount_overlay -o: an option is missing between two commas, or at an end" overlay -o ro,,volatile
 	fails 2 "$idmount_overlay expected one TARGET; see \"idmount help overlay\"" idmount overlay -L l1:l2
+	fails 2 "$idmount_overlay expected one TARGET, got 2 operands; see \"idmount help overlay\"" idmount overlay -L l1 l2 dst
+	fails 2 "$idmount_overlay expected one TARGET, got the map 0:100000:65536; it requires -m" \
+		idmount overlay 0:100000:65536 -L l1:l2 dst
 	fails 2 "$idmount_overlay TARGET is empty" idmount overlay -L l1:l2 ''
 }
 
