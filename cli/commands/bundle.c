@@ -22,7 +22,7 @@ static const struct option_row options[] = {
 	{ OPTION_UPPER_IDS, "upper-ids", "shifted|disk",
 	  "which IDs upper directories store, see \"help overlay\"" },
 	{ OPTION_MKDIR, "mkdir", NULL, "create BUNDLE/rootfs if it is missing" },
-	{ OPTION_LAZY, "lazy", NULL, "of umount: detach now, also when in use" },
+	{ OPTION_LAZY, "lazy", NULL, "detach now, also when in use (umount)" },
 	{ 0 },
 };
 

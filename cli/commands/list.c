@@ -24,7 +24,7 @@ static const struct option_row options[] = {
 	  "after the usual ones: TARGET SOURCE FSTYPE MAP FLAGS\n"
 	  "UID-MAP GID-MAP STATE ROOT ID PARENT NAMESPACE" },
 	{ 'n', "noheadings", NULL, "leave out the headings" },
-	{ 'r', "raw", NULL, "for scripts: one blank between columns, maps as for -m" },
+	{ 'r', "raw", NULL, "print for scripts: one blank between columns, maps as for -m" },
 	{ 'u', "notruncate", NULL, "cut no column to the width of the terminal" },
 	{ OPTION_TREE, "tree", NULL, "show mounts below the mapped mounts that hold them" },
 	{ OPTION_JSON, "json", NULL, "print a JSON array" },
