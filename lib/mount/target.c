@@ -242,12 +242,12 @@ static int check_target_kind(int fd, const char *path, unsigned int flags, bool 
 	}
 	if (directory && !S_ISDIR(st.stx_mode))
 		return idm_fail(err, -ENOTDIR, step_target, path,
-				"expected a directory as target, got a file");
+				"expected a directory as target, like the source; got a file");
 	if (!directory && !S_ISDIR(st.stx_mode) && !idm_ends_in_name(path))
 		return idm_fail_errno(err, -ENOTDIR, step_target, path);
 	if (!directory && S_ISDIR(st.stx_mode))
 		return idm_fail(err, -EISDIR, step_target, path,
-				"expected a file as target, got a directory");
+				"expected a file as target, like the source; got a directory");
 	return 0;
 }
 

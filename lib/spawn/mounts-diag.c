@@ -63,9 +63,9 @@ static bool diagnose_other_kind(const struct idm_child_question *q, const struct
 	if (q->code != -EISDIR && q->code != -ENOTDIR)
 		return false;
 	if (q->code == -EISDIR)
-		why = "expected a file as target, got a directory";
+		why = "expected a file as target, like the source; got a directory";
 	else if (m->flags & IDM_CHILD_MOUNT_MKDIR)
-		why = "expected a directory as target, got a file";
+		why = "expected a directory as target, like the source; got a file";
 	idm_fail(q->err, q->code, q->step, q->subject, "%s", why);
 	return true;
 }

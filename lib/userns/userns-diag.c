@@ -160,7 +160,8 @@ int idm_diagnose_other_id(const struct idm_map *map, struct idm_error *err)
 	if (named)
 		idm_hint_grant(kinds, ids, owner, err);
 	else
-		idm_hint(err, "the user has no name, by which newuidmap(1) finds a range in /etc/subuid");
+		idm_hint(err,
+			 "the user has no name, by which newuidmap(1) finds a range in /etc/subuid");
 	return -EPERM;
 }
 

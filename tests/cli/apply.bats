@@ -114,7 +114,7 @@ everything()
 	try "idmount: apply: /mnt/none: open tree: No such file or directory" <<-'END'
 		[{"type": "bind", "source": "/mnt/l1"}, {"type": "bind", "source": "/mnt/none", "target": "/etc"}]
 	END
-	try 'idmount: apply: etc/one: open target: expected a directory as target, got a file' <<-'END'
+	try 'idmount: apply: etc/one: open target: expected a directory as target, like the source; got a file' <<-'END'
 		[{"type": "bind", "source": "/mnt/l1"}, {"type": "bind", "source": "/mnt/l2", "target": "/etc/one"}]
 	END
 	try 'idmount: apply: colour: mount filesystem: the filesystem does not accept the option (kernel: tmpfs: Unknown parameter '"'colour'"')' <<-'END'

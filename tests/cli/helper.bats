@@ -563,7 +563,7 @@ mount(8) runs it for the type idmap; see mount.idmap(8).' "$MOUNT_IDMAP" --help
 		mount -t idmap -o map=1000:2000 missing dst
 	refused 32 "mount.idmap: /proc: map tree: the filesystem (proc) cannot be ID-mapped
 $some_can" mount -t idmap -o map=1000:2000 /proc dst
-	refused 32 'mount.idmap: /mnt/src/file: open target: expected a directory as target, got a file' \
+	refused 32 'mount.idmap: /mnt/src/file: open target: expected a directory as target, like the source; got a file' \
 		mount -t idmap -o map=1000:2000 src src/file
 	refused 32 'mount.idmap: no-such-user:0: parse map: unknown user "no-such-user"' idmap map=no-such-user:0
 	refused 32 'mount.idmap: write uid map: it requires CAP_SETUID in this user namespace

@@ -697,13 +697,13 @@ ends()
 @test "a bind of a directory on a file, and of a file on a directory" {
 	mkdir data root/full
 	touch data/file root/file
-	fails 125 'idmount: run: /file: mount: expected a directory as target, got a file' \
+	fails 125 'idmount: run: /file: mount: expected a directory as target, like the source; got a file' \
 		inside --bind data:/file -- true
-	fails 125 'idmount: run: /full: mount: expected a file as target, got a directory' \
+	fails 125 'idmount: run: /full: mount: expected a file as target, like the source; got a directory' \
 		inside --bind data/file:/full -- true
-	fails 125 'idmount: run: /dev/null: mount: expected a directory as target, got a file' \
+	fails 125 'idmount: run: /dev/null: mount: expected a directory as target, like the source; got a file' \
 		inside --bind data:/dev/null -- true
-	fails 125 'idmount: run: /dev/shm: mount: expected a file as target, got a directory' \
+	fails 125 'idmount: run: /dev/shm: mount: expected a file as target, like the source; got a directory' \
 		inside --bind data/file:/dev/shm -- true
 }
 
