@@ -43,6 +43,17 @@ same_versions() {
     [ "$(. /source/packaging/alpine/APKBUILD && echo "$pkgver")" = "$version" ]
 }
 
+# Since version 253 the package systemd, which each machine has, does not tell where units go.
+systemd_alone_is_refused() {
+  local database=/tmp/dpkg missing
+
+  mkdir -p "$database" && {
+    awk -v RS= -v ORS='\n\n' '!/^Package: systemd(-dev)?\n/' /var/lib/dpkg/status
+    printf '%s\n' 'Package: systemd' 'Status: install ok installed' 'Architecture: all' 'Version: 253-2'
+  } >"$database/status" && missing=$(dpkg-checkbuilddeps --admindir="$database" /source/debian/control 2>&1)
+  grep systemd-dev <<<"$missing"
+}
+
 # Each program is hardened: position-independent, and with all symbols bound at the start.
 hardened() {
   local program
@@ -114,6 +125,7 @@ check_apkbuild() {
 }
 
 check 'all packages have the version of meson.build' same_versions
+check 'they do not build where systemd does not tell the directory of units' systemd_alone_is_refused
 check 'the packages of Debian build' /source/scripts/build-debs.sh /build/result || exit 0
 check 'they build with another path, time, umask, language and number of jobs' build_differently &&
   check 'the packages of both builds are equal byte for byte' same_packages
