@@ -6,6 +6,7 @@
  * process can see.
  */
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdio.h>
 
 #include "lib/base/cancel.h"
@@ -14,6 +15,7 @@
 #include "lib/base/macros.h"
 #include "lib/list/mount-query.h"
 #include "lib/mount/service-client.h"
+#include "lib/sys/capability.h"
 #include "lib/sys/probe.h"
 #include "lib/sys/syscall.h"
 #include "lib/userns/userns-probe.h"
@@ -335,13 +337,24 @@ static const struct {
 	{ "service", "idmountd answers, and maps for ordinary users", "5.12", try_service },
 };
 
-/* Only the service is not the kernel's. */
+static bool lacks_privilege(int result)
+{
+	return result == -EPERM && !idm_has_capability(CAP_SYS_ADMIN);
+}
+
+static bool is_service_absent(int (*try)(const struct shared *shared), int result)
+{
+	return try == try_service && (result == -ENOENT || result == -ECONNREFUSED);
+}
+
 static const char *find_hint(int (*try)(const struct shared *shared), int result, char *hint,
 			     size_t size)
 {
 	char start[256];
 
-	if (try != try_service || (result != -ENOENT && result != -ECONNREFUSED))
+	if (lacks_privilege(result))
+		return "it requires CAP_SYS_ADMIN; run it as root";
+	if (!is_service_absent(try, result))
 		return NULL;
 	idm_service_print_start(start, sizeof(start));
 	snprintf(hint, size, "idmountd is not running; root starts it by %s", start);
