@@ -21,6 +21,9 @@
 #define OVER_OF_USER 32	     /* further ones, and those that wait for a closer */
 #define PARKED_OF_USER 4096  /* these without a slot */
 #define HURRY_OVER_OF_USER 2 /* as OVER_OF_USER, while no slot is free */
+#define PARKING_USERS 12     /* that leave a descriptor for each slot and child together */
+#define OTHER_DESCRIPTORS (2 * SLOTS + 64)
+#define DESCRIPTORS 65536 /* as in contrib/systemd/idmountd.service */
 #define CLOSERS 8
 #define CLOSERS_OF_USER 2
 
@@ -170,14 +173,25 @@ void close_listener(const struct server *s)
 	idm_close_fd(&exit.fd);
 }
 
-unsigned int get_most_parked(void)
+/* Beyond the hard limit with CAP_SYS_RESOURCE only, which the unit lacks. */
+static rlim_t raise_descriptor_limit(void)
 {
-	struct rlimit limit, more;
+	const struct rlimit most = { DESCRIPTORS, DESCRIPTORS };
+	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return OVER_OF_USER;
-	more = (struct rlimit){ limit.rlim_max, limit.rlim_max };
-	if (setrlimit(RLIMIT_NOFILE, &more) == 0)
-		limit = more;
-	return limit.rlim_cur / 4 < PARKED_OF_USER ? (unsigned int)limit.rlim_cur / 4 : PARKED_OF_USER;
+		return 0;
+	if (limit.rlim_max < DESCRIPTORS && setrlimit(RLIMIT_NOFILE, &most) == 0)
+		return DESCRIPTORS;
+	if (setrlimit(RLIMIT_NOFILE, &(struct rlimit){ limit.rlim_max, limit.rlim_max }) == 0)
+		return limit.rlim_max;
+	return limit.rlim_cur;
+}
+
+unsigned int get_most_parked(void)
+{
+	rlim_t limit = raise_descriptor_limit();
+	rlim_t each = limit > OTHER_DESCRIPTORS ? (limit - OTHER_DESCRIPTORS) / PARKING_USERS : 0;
+
+	return each < PARKED_OF_USER ? (unsigned int)each : PARKED_OF_USER;
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -163,6 +164,19 @@ static void drop_capabilities(void)
 struct service service_start_as_unit(const char *option)
 {
 	return start(option, drop_capabilities);
+}
+
+static void limit_fds(void)
+{
+	const struct rlimit few = { FEW_FDS, FEW_FDS };
+
+	must(setrlimit(RLIMIT_NOFILE, &few));
+	drop_capabilities();
+}
+
+struct service service_start_with_few_fds(const char *option)
+{
+	return start(option, limit_fds);
 }
 
 void service_stop_held(struct service *service, int listener)

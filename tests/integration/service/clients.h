@@ -36,6 +36,10 @@ struct service service_start_by_number(const char *option);
 /* The same with no more capabilities than contrib/systemd/idmountd.service has. */
 struct service service_start_as_unit(const char *option);
 
+/* The same with no more than FEW_FDS descriptors, and without a capability to have more. */
+#define FEW_FDS 2048
+struct service service_start_with_few_fds(const char *option);
+
 /*
  * The same below a filter that holds all its calls: see start_program_held(). The caller lets them
  * happen from then on, and stops it with service_stop_held().

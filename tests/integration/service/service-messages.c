@@ -595,6 +595,14 @@ static void leave_file(void)
 	send_message(connection, "12345678", 8, &file, 1, NULL);
 }
 
+static void signal_and_wait(const struct race *race)
+{
+	char byte;
+
+	must(write(race->ready, "", 1));
+	must(read(race->go, &byte, 1));
+}
+
 static void leave_files_as_one(void)
 {
 	for (int i = 0; i < STUCK; i++)
@@ -619,12 +627,10 @@ static void leave_files_as_many(void)
 static void leave_before_writing(const struct race *race, void (*leave)(void))
 {
 	int file = (int)must(open(FUSE_FILE, O_RDWR | O_CLOEXEC));
-	char byte;
 
 	leave();
 	must(pwrite(file, "text", 4, 0));
-	must(write(race->ready, "", 1));
-	must(read(race->go, &byte, 1));
+	signal_and_wait(race);
 }
 
 static void leave_files(void *race)
@@ -632,9 +638,57 @@ static void leave_files(void *race)
 	leave_before_writing(race, leave_files_as_one);
 }
 
+static void leave_files_of_user(const struct race *race)
+{
+	as_client(ORDINARY, leave_files, (void *)race);
+}
+
 static void leave_files_by_ids(void *race)
 {
 	leave_before_writing(race, leave_files_as_many);
+}
+
+static void leave_files_of_ids(const struct race *race)
+{
+	as_client(ORDINARY, leave_files_by_ids, (void *)race);
+}
+
+#define STUCK_USERS 12U
+#define STUCK_OF_USER 200
+
+/* The service sees a user in a process that has not exited. */
+static void leave_few_files(void *race)
+{
+	for (int i = 0; i < STUCK_OF_USER; i++)
+		leave_file();
+	signal_and_wait(race);
+}
+
+static void start_user(uint32_t uid, struct race *race)
+{
+	if (must(fork()) != 0)
+		return;
+	as_client((struct identity){ .uid = uid, .gid = uid }, leave_few_files, race);
+	_exit(0);
+}
+
+static void leave_files_of_users(const struct race *race)
+{
+	AUTO_CLOSE int file = (int)must(open(FUSE_FILE, O_RDWR | O_CLOEXEC));
+	int ready[2], go[2];
+	char bytes[STUCK_USERS];
+
+	must(pipe2(ready, O_CLOEXEC));
+	must(pipe2(go, O_CLOEXEC));
+	for (uint32_t i = 0; i < STUCK_USERS; i++)
+		start_user(1700 + i, &(struct race){ ready[1], go[0], NULL });
+	for (uint32_t i = 0; i < STUCK_USERS; i++)
+		must(read(ready[0], bytes, 1));
+	must(pwrite(file, "text", 4, 0));
+	signal_and_wait(race);
+	must(write(go[1], bytes, sizeof(bytes)));
+	for (uint32_t i = 0; i < STUCK_USERS; i++)
+		must(wait(NULL));
 }
 
 /* Also those that are killed, and do not exit. */
@@ -669,7 +723,9 @@ static pid_t find_child(const struct service *service)
 	return (pid_t)strtol(list, NULL, 10);
 }
 
-static void leave_and_serve_others(void (*leave)(void *))
+/* Returns how many children the service has then. */
+static unsigned int leave_and_serve_others(void (*leave)(const struct race *),
+					   struct service (*start)(const char *option))
 {
 	struct service service;
 	unsigned int children;
@@ -678,15 +734,15 @@ static void leave_and_serve_others(void (*leave)(void *))
 	char byte;
 
 	enter_with_data();
-	raise_limit(5 * STUCK); /* the service keeps connections with a quarter of them */
-	service = service_start(NULL);
+	raise_limit(5 * STUCK);
+	service = start(NULL);
 	server = start_fuse(answer_all_but_write);
 	must(pipe2(ready, O_CLOEXEC));
 	must(pipe2(go, O_CLOEXEC));
 	must(kill(service.pid, SIGSTOP));
 	client = (pid_t)must(fork());
 	if (client == 0) {
-		as_client(ORDINARY, leave, &(struct race){ ready[1], go[0], NULL });
+		leave(&(struct race){ ready[1], go[0], NULL });
 		_exit(0);
 	}
 	must(read(ready[0], &byte, 1));
@@ -698,29 +754,33 @@ static void leave_and_serve_others(void (*leave)(void *))
 	must(write(go[1], "", 1));
 	await_child(client);
 	service_stop(&service);
-	if (children > STUCK_CHILDREN)
-		fail_msg("%u processes wait for the server", children);
 	for (int i = 0; i < 2; i++) {
 		close(ready[i]);
 		close(go[i]);
 	}
+	return children;
+}
+
+static void assert_few_children(unsigned int children)
+{
+	if (children > STUCK_CHILDREN)
+		fail_msg("%u processes wait for the server", children);
 }
 
 TEST(files_that_cannot_be_written_fill_nothing)
 {
-	leave_and_serve_others(leave_files);
+	assert_few_children(leave_and_serve_others(leave_files_of_user, service_start));
 	proof("hostile", STUCK, "files that cannot be closed");
 }
 
-/* ---- the same in connections that the service has not accepted ---- */
-
-static void signal_and_wait(const struct race *race)
+/* All of them are more than the service can have. */
+TEST(users_do_not_exhaust_few_descriptors)
 {
-	char byte;
-
-	must(write(race->ready, "", 1));
-	must(read(race->go, &byte, 1));
+	note("%u children", leave_and_serve_others(leave_files_of_users, service_start_with_few_fds));
+	proof("hostile", STUCK_USERS * STUCK_OF_USER, "files of a dozen users that cannot be closed");
 }
+
+/* ---- the same in connections that the service has not accepted ---- */
 
 /* A service that stops accepts no connection, and waits for the request. */
 static void leave_files_in_queue(void *data)
@@ -800,7 +860,7 @@ static void the_kernel_does_not_tell(void)
 /* Their processes are gone before the service accepts. */
 TEST_SINCE(6, 5, the_kernel_does_not_tell, exited_clients_are_one_user)
 {
-	leave_and_serve_others(leave_files_by_ids);
+	assert_few_children(leave_and_serve_others(leave_files_of_ids, service_start));
 }
 
 /* ---- what a worker has ---- */
