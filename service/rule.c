@@ -149,8 +149,9 @@ static void advise_on_other_id(unsigned int kind, uint32_t other, struct idm_ser
  * An entry of an ACL can deny an ID what others may do. A process with an ID that no disk ID appears as
  * is in no entry. Without the map the caller could be as an ID that no entry names, if there is one.
  *
- * An operation depends on two files at most. Each has an owner, a group, and 8187 named entries: the
- * kernel stores 64 KiB.
+ * Two files at most are read at once: a script and its interpreter. Each has an owner, a group, and 8187
+ * named entries: the kernel stores 64 KiB. The kernel refuses writes to a file whose owner or group the
+ * map lacks. As the owner, the caller could change the ACL.
  */
 #define IDS_BEYOND_ACLS 16384U
 

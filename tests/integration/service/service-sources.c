@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the source of a mapped tree has beside its files: quotas, and mounts that propagate. The map adds
- * nothing to these.
+ * What the source of a mapped tree has beside its files: quotas, project IDs, and mounts that propagate.
  */
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/quota.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -132,14 +133,7 @@ TEST_SINCE(5, 12, mounts_are_not_mapped, quotas_count_for_the_stored_owner)
 	assert_int_equal(owner_at(AT_FDCWD, DISK "/free").uid, USER);
 }
 
-/* ---- propagation ---- */
-
-#define TARGET SCRATCH "/target"
-#define BELOW "/below" /* of DATA */
-
-struct steps {
-	int to_client[2], to_root[2];
-};
+/* ---- two processes in turn ---- */
 
 static void tell(int fd)
 {
@@ -152,6 +146,164 @@ static void await(int fd)
 
 	assert_int_equal(must(read(fd, &byte, 1)), 1);
 }
+
+/* ---- project IDs: only a process in the initial user namespace changes one, as the owner ---- */
+
+#define PROJECT 7
+#define OWN_GROUP "own-group" /* of the client's ID 6, as the next one */
+#define OTHERS_GROUP "others-group"
+
+/* Returns 0 or -errno. */
+static int set_project(int dir, const char *name)
+{
+	AUTO_CLOSE int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+	struct fsxattr attributes;
+
+	if (fd < 0 || ioctl(fd, FS_IOC_FSGETXATTR, &attributes) < 0)
+		return -errno;
+	attributes.fsx_projid = PROJECT;
+	return ioctl(fd, FS_IOC_FSSETXATTR, &attributes) < 0 ? -errno : 0;
+}
+
+static void make_file_of(const char *path, uint32_t group)
+{
+	scratch_file(path, "text");
+	must(chown(path, 200005, group));
+	must(chmod(path, 0644));
+}
+
+/* XFS has them without quotas, too. */
+static void mount_with_projects(void)
+{
+	scratch_filesystem("xfs", DISK, NULL);
+	must(chown(DISK, USER, USER));
+	make_file_of(DISK "/" OWN_GROUP, 200005);
+	make_file_of(DISK "/" OTHERS_GROUP, OTHER_GROUP);
+}
+
+struct attempt {
+	int dir; /* of the process that starts this one */
+	const char *name;
+	int expected;
+};
+
+/* As the client's user, in the initial user namespace. */
+static void set_project_outside(void *data)
+{
+	const struct attempt *attempt = data;
+
+	assert_true(become_subject(&(struct subject){ USER, USER, true, false }));
+	assert_int_equal(set_project(attempt->dir, attempt->name), attempt->expected);
+}
+
+static void try_outside(int dir, const char *name, int expected)
+{
+	in_child(set_project_outside, &(struct attempt){ dir, name, expected });
+}
+
+static void fail_inside(void *unused)
+{
+	(void)unused;
+	assert_true(become_subject(&(struct subject){ 6, 6, true, true }));
+	assert_int_equal(set_project(AT_FDCWD, DISK "/" OWN_GROUP), -EINVAL);
+}
+
+/* To the client's user. */
+static void give_files(void *unused)
+{
+	(void)unused;
+	must(chown(DISK "/" OWN_GROUP, 0, 0));
+	assert_int_equal(chown(DISK "/" OTHERS_GROUP, 0, UINT32_MAX), -1);
+	assert_int_equal(errno, EPERM);
+}
+
+static void take_files(void *unused)
+{
+	(void)unused;
+	must(chown(DISK "/" OWN_GROUP, 6, 6));
+}
+
+struct handing {
+	int report, go;
+};
+
+struct handed {
+	pid_t pid;
+	int tree;
+};
+
+/* The user's ID appears as the owner of the files. */
+static void map_and_hand(void *data)
+{
+	const struct handing *handing = data;
+	AUTO_CLOSE int tree = clone_tree(DISK), userns = userns_of("200005:0");
+	const struct handed handed = { getpid(), tree };
+
+	assert_mapped(ask(tree, userns));
+	must(write(handing->report, &handed, sizeof(handed)));
+	await(handing->go);
+}
+
+/* Sets the project ID of each by the mapped tree. */
+static void set_projects_by_map(void)
+{
+	int report[2], go[2];
+	struct handed handed;
+	pid_t client;
+
+	must(pipe2(report, O_CLOEXEC));
+	must(pipe2(go, O_CLOEXEC));
+	client = (pid_t)must(fork());
+	if (client == 0) {
+		as_client(ORDINARY, map_and_hand, &(struct handing){ report[1], go[0] });
+		_exit(0);
+	}
+	assert_int_equal(must(read(report[0], &handed, sizeof(handed))), sizeof(handed));
+	{
+		AUTO_CLOSE int tree = get_fd(handed.pid, handed.tree);
+
+		try_outside(tree, OWN_GROUP, 0);
+		try_outside(tree, OTHERS_GROUP, 0);
+	}
+	tell(go[1]);
+	await_child(client);
+	for (int i = 0; i < 2; i++) {
+		close(report[i]);
+		close(go[i]);
+	}
+}
+
+/*
+ * Without the map the user changes that of a file by two changes of the owner, if its namespace has the
+ * group, too. SECURITY.md excepts the other files.
+ */
+TEST_SINCE(5, 12, mounts_are_not_mapped, project_ids_change_as_by_chown)
+{
+	struct service service;
+	AUTO_CLOSE int disk = -1;
+
+	enter_with_data();
+	mount_with_projects();
+	disk = (int)must(open(DISK, O_PATH | O_CLOEXEC));
+	as_client(ORDINARY, fail_inside, NULL);
+	try_outside(disk, OWN_GROUP, -EPERM);
+	try_outside(disk, OTHERS_GROUP, -EPERM);
+	as_client(ORDINARY, give_files, NULL);
+	try_outside(disk, OWN_GROUP, 0);
+	as_client(ORDINARY, take_files, NULL);
+	service = service_start(NULL);
+	set_projects_by_map();
+	service_stop(&service);
+}
+
+/* ---- propagation ---- */
+
+#define TARGET SCRATCH "/target"
+#define BELOW "/below" /* of DATA */
+
+struct steps {
+	int to_client[2], to_root[2];
+};
 
 static bool is_top_of_mount(const char *path)
 {
