@@ -2,10 +2,12 @@
 /*
  * What a client can bring about on disk before, with each of its IDs, and by two mapped trees. The
  * latter is never more. Each change that a process makes is looked at by root, and undone. So all begin
- * at the same files. By induction no sequence of changes leads further. A control shows that gains are
+ * at the same files. By induction no sequence of changes leads further. Processes outside of the
+ * client's namespace get the trees, too: its user's, and another user's. A control shows that gains are
  * seen.
  */
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <stdio.h>
@@ -20,6 +22,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "changes.h"
 #include "clients.h"
 #include "lib/base/macros.h"
 #include "lib/sys/syscall.h"
@@ -27,19 +30,22 @@
 #define REAL SCRATCH "/real" /* DATA without the flags of its mount */
 #define KEPT SCRATCH "/kept" /* a second name of each file */
 #define PLACES 6	     /* of a tree */
-#define TREES (test_is_long() ? 1000U : test_is_slow() ? 1U : 16U)
-#define CAPABILITY "security.capability"
-#define ACL "system.posix_acl_access"
+#define TREES (test_is_long() ? 1000U : test_is_slow() ? 1U : 10U)
 
 /* ---- the files: directories with one file "f" each ---- */
 
 struct attributes {
 	struct stat st;
-	char acl[128], capability[32];
+	char acl[128], capability[32], note[8];
 	ssize_t acl_size, capability_size;
 };
 
 static struct attributes original[PLACES];
+
+static union {
+	struct file_handle header;
+	char space[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+} handles[PLACES];
 
 static bool read_attributes(const char *path, struct attributes *a)
 {
@@ -48,6 +54,7 @@ static bool read_attributes(const char *path, struct attributes *a)
 		return false;
 	a->acl_size = lgetxattr(path, ACL, a->acl, sizeof(a->acl));
 	a->capability_size = lgetxattr(path, CAPABILITY, a->capability, sizeof(a->capability));
+	lgetxattr(path, NOTE, a->note, sizeof(a->note));
 	return true;
 }
 
@@ -68,6 +75,7 @@ static void restore_attributes(const char *path, const struct attributes *a)
 	restore_xattr(path, ACL, a->acl, a->acl_size);
 	must(chmod(path, a->st.st_mode & 07777));
 	restore_xattr(path, CAPABILITY, a->capability, a->capability_size);
+	removexattr(path, NOTE);
 	must(utimensat(AT_FDCWD, path, times, 0));
 }
 
@@ -118,6 +126,8 @@ static void make_place(struct rng *rng, int i)
 		add_capability(rng, file);
 	assert_true(read_attributes(file, &original[i]));
 	restore_attributes(file, &original[i]);
+	handles[i].header.handle_bytes = MAX_HANDLE_SZ;
+	must(name_to_handle_at(AT_FDCWD, file, &handles[i].header, &(int){ 0 }, 0));
 }
 
 /* ---- what is on disk ---- */
@@ -144,6 +154,7 @@ static uint64_t add_file(uint64_t hash, const char *path, const struct attribute
 
 	hash = add_to_hash(hash, facts, sizeof(facts));
 	hash = add_to_hash(hash, a.acl, sizeof(a.acl));
+	hash = add_to_hash(hash, a.note, sizeof(a.note));
 	return add_to_hash(hash, a.capability, sizeof(a.capability));
 }
 
@@ -179,118 +190,6 @@ static void restore_place(int i)
 	restore_attributes(path[0], &original[i]);
 }
 
-/* ---- changes ---- */
-
-struct change {
-	int other; /* a directory descriptor of the second tree */
-	char file[16], made[16], renamed[16], linked[16];
-};
-
-static int write_file(const struct change *c)
-{
-	AUTO_CLOSE int fd = open(c->file, O_WRONLY | O_CLOEXEC);
-
-	return fd < 0 ? -1 : (int)write(fd, "t", 1);
-}
-
-static int set_capability(const char *path, size_t size, uint32_t root)
-{
-	const struct vfs_ns_cap_data data = { .magic_etc = (size == sizeof(data) ? VFS_CAP_REVISION_3
-										 : VFS_CAP_REVISION_2) |
-							   VFS_CAP_FLAGS_EFFECTIVE,
-					      .data = { { 1 << CAP_KILL, 0 } },
-					      .rootid = root };
-
-	return setxattr(path, CAPABILITY, &data, size, 0);
-}
-
-static int set_times(const char *path)
-{
-	const struct timespec times[2] = { { 1, 0 }, { 1, 0 } };
-
-	return utimensat(AT_FDCWD, path, times, 0);
-}
-
-static int create_file(const struct change *c)
-{
-	AUTO_CLOSE int fd = open(c->made, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 06777);
-
-	return fd < 0 ? -1 : 0;
-}
-
-#define IDS 4 /* of the namespace */
-
-/* Each ID as owner, each as group, each as owner with each as group, each as root ID of capabilities. */
-#define OWNER 0
-#define GROUP IDS
-#define BOTH (2 * IDS)
-#define CAPABLE (BOTH + IDS * IDS)
-#define OTHERS (CAPABLE + IDS + 1)
-#define CHANGES (OTHERS + 17)
-
-static int change_owner(const struct change *c, int number)
-{
-	const uint32_t same = UINT32_MAX;
-
-	if (number < GROUP)
-		return chown(c->file, (uint32_t)number, same);
-	if (number < BOTH)
-		return chown(c->file, same, (uint32_t)(number - GROUP));
-	return chown(c->file, (uint32_t)(number - BOTH) / IDS, (uint32_t)(number - BOTH) % IDS);
-}
-
-/* Without a root ID, the kernel adds that of the user namespace of the process. */
-static int change_capability(const struct change *c, int number)
-{
-	return number < IDS ? set_capability(c->file, sizeof(struct vfs_ns_cap_data), (uint32_t)number)
-			    : set_capability(c->file, sizeof(struct vfs_cap_data), 0);
-}
-
-/* 0: it changed something. */
-static int change_place(const struct change *c, int number)
-{
-	if (number < CAPABLE)
-		return change_owner(c, number);
-	if (number < OTHERS)
-		return change_capability(c, number - CAPABLE);
-	switch (number - OTHERS) {
-	case 0:
-		return write_file(c) < 0 ? -1 : 0;
-	case 1:
-		return chmod(c->file, 04755);
-	case 2:
-		return chmod(c->file, 02775);
-	case 3:
-		return chmod(c->file, 07777);
-	case 4:
-		return set_times(c->file);
-	case 5:
-		return removexattr(c->file, CAPABILITY);
-	case 6:
-		return unlink(c->file);
-	case 7:
-		return rename(c->file, c->renamed);
-	case 8:
-		return rename(c->file, c->linked);
-	case 9:
-		return link(c->file, c->linked);
-	case 10:
-		return renameat(AT_FDCWD, c->file, c->other, c->linked);
-	case 11:
-		return linkat(AT_FDCWD, c->file, c->other, c->linked, 0);
-	case 12:
-		return create_file(c);
-	case 13:
-		return mkdir(c->made, 07777);
-	case 14:
-		return mknod(c->made, S_IFCHR | 0777, makedev(1, 3));
-	case 15:
-		return mknod(c->made, S_IFCHR | 0777, 0); /* a whiteout */
-	default:
-		return symlink("f", c->made);
-	}
-}
-
 /* ---- root looks ---- */
 
 enum phase { BEFORE, AFTER, CONTROL };
@@ -322,22 +221,10 @@ static bool is_seen(const struct outcomes *o, uint64_t hash)
 	return false;
 }
 
-/* A map has other numbers for the same IDs. */
-static int get_kind(int change)
-{
-	static const int kinds[] = { OWNER, GROUP, BOTH, CAPABLE, OTHERS };
-	int kind = change;
-
-	for (size_t i = 0; i + 1 < ARRAY_SIZE(kinds); i++)
-		if (change >= kinds[i] && change < kinds[i + 1])
-			kind = kinds[i];
-	return kind;
-}
-
 static void look(const struct report *report, enum phase phase, struct counts *counts)
 {
 	static struct outcomes before[PLACES][CHANGES];
-	struct outcomes *o = &before[report->place][get_kind(report->change)];
+	struct outcomes *o = &before[report->place][get_change_kind(report->change)];
 	uint64_t hash = hash_place(report->place);
 	bool seen = is_seen(o, hash);
 
@@ -386,14 +273,20 @@ static void send_report(int socket, struct report report)
 struct trial {
 	unsigned long flags; /* of the source */
 	unsigned int tree;
-	int socket;
+	int socket, outside; /* to root, and to the one that starts processes outside */
 	struct counts counts;
 };
 
-static void change_all(int socket, int other)
+/* Descriptors of that process: to root, and of the two trees. */
+struct view {
+	pid_t pid;
+	int socket, dir, other;
+};
+
+static void change_all(int socket, int other, const uint32_t *uids, const uint32_t *gids)
 {
 	for (int i = 0; i < PLACES; i++) {
-		struct change c = { .other = other };
+		struct change c = { other, &handles[i].header, uids, gids, "", "", "", "" };
 
 		snprintf(c.file, sizeof(c.file), "c%d/f", i);
 		snprintf(c.made, sizeof(c.made), "c%d/n", i);
@@ -405,8 +298,26 @@ static void change_all(int socket, int other)
 	}
 }
 
-static void change_as(const struct subject *s, int socket, int dir, int other)
+/*
+ * A capability over a directory need not be one over a file in it: a map can show one of them alone.
+ * Without the map, the client drops the capability. CAP_FSETID is the only one that a change succeeds
+ * without, with another outcome.
+ */
+static void drop_fsetid(void)
 {
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	must(syscall(SYS_capget, &header, data));
+	data[0].effective &= ~(1U << CAP_FSETID);
+	must(syscall(SYS_capset, &header, data));
+}
+
+enum rights { NO_CAPABILITIES, ALL_CAPABILITIES, WITHOUT_FSETID, RIGHTS };
+
+static void change_as(const struct subject *s, enum rights rights, const struct view *view)
+{
+	static const uint32_t ids[IDS] = { 0, 1, 2, 3 };
 	pid_t pid = (pid_t)must(fork());
 
 	if (pid != 0) {
@@ -414,18 +325,74 @@ static void change_as(const struct subject *s, int socket, int dir, int other)
 		return;
 	}
 	umask(0);
-	must(fchdir(dir));
-	if (become_subject(s))
-		change_all(socket, other);
+	must(fchdir(view->dir));
+	if (!become_subject(s))
+		_exit(0);
+	if (rights == WITHOUT_FSETID)
+		drop_fsetid();
+	change_all(view->socket, view->other, ids, ids);
 	_exit(0);
 }
 
-static void change_with_all_ids(int socket, int dir, int other)
+static void change_with_all_ids(const struct view *view)
 {
-	for (uint32_t i = 0; i < IDS * IDS * 4; i++)
-		change_as(&(struct subject){ i / 4 % IDS, i / 4 / IDS, i & 1, i & 2 }, socket, dir,
-			  other);
+	for (uint32_t i = 0; i < IDS * IDS * 2; i++)
+		for (enum rights rights = 0; rights < RIGHTS; rights++)
+			change_as(&(struct subject){ i / 2 % IDS, i / 2 / IDS, i & 1,
+						     rights != NO_CAPABILITIES },
+				  rights, view);
 }
+
+/* ---- processes in the initial user namespace ---- */
+
+/* The user's, with the groups that its namespace lacks, and another user's. */
+static const struct outsider {
+	uint32_t uid, gid;
+} outsiders[] = { { USER, USER }, { USER, OTHER_GROUP }, { OTHER_USER, OTHER_GROUP } };
+
+static void change_outside(const struct outsider *who, const struct view *view)
+{
+	const int socket = get_fd(view->pid, view->socket);
+	const int other = get_fd(view->pid, view->other);
+	const uint32_t group = OTHER_GROUP;
+
+	umask(0);
+	must(fchdir(get_fd(view->pid, view->dir)));
+	must(setgroups(1, &group));
+	must(syscall(SYS_setresgid, who->gid, who->gid, who->gid));
+	must(syscall(SYS_setresuid, who->uid, who->uid, who->uid));
+	change_all(socket, other, some_owners, some_groups);
+	_exit(0);
+}
+
+static void serve_outside(int socket)
+{
+	struct view view;
+
+	while (must(read(socket, &view, sizeof(view))) == sizeof(view)) {
+		for (size_t i = 0; i < ARRAY_SIZE(outsiders); i++) {
+			pid_t pid = (pid_t)must(fork());
+
+			if (pid == 0)
+				change_outside(&outsiders[i], &view);
+			await_child(pid);
+		}
+		must(write(socket, "", 1));
+	}
+	_exit(0);
+}
+
+static void change_everywhere(const struct trial *trial, int dir, int other)
+{
+	const struct view view = { getpid(), trial->socket, dir, other };
+	char byte;
+
+	change_with_all_ids(&view);
+	must(write(trial->outside, &view, sizeof(view)));
+	assert_int_equal(must(read(trial->outside, &byte, 1)), 1);
+}
+
+/* ---- a trial ---- */
 
 /* They are locked: the clone is in a mount namespace of the client's. */
 static void assert_flags_stay(int tree, unsigned long flags)
@@ -451,7 +418,7 @@ static void change_by_random_maps(const struct trial *trial, struct rng *rng)
 	assert_mapped(ask(tree, userns));
 	assert_mapped(ask(other, second));
 	assert_flags_stay(tree, trial->flags);
-	change_with_all_ids(trial->socket, tree, other);
+	change_everywhere(trial, tree, other);
 }
 
 static void change_by_refused_map(const struct trial *trial)
@@ -461,7 +428,7 @@ static void change_by_refused_map(const struct trial *trial)
 	assert_refused(ask(tree, userns), -EPERM, "disk uid 1600");
 	send_report(trial->socket,
 		    (struct report){ MAP, .pid = getpid(), .tree = tree, .userns = userns });
-	change_with_all_ids(trial->socket, tree, tree);
+	change_everywhere(trial, tree, tree);
 }
 
 static void run_trial(void *data)
@@ -471,7 +438,7 @@ static void run_trial(void *data)
 	struct rng rng = rng_new(11 + trial->tree);
 
 	send_report(trial->socket, (struct report){ BEGIN, .phase = BEFORE });
-	change_with_all_ids(trial->socket, dir, dir);
+	change_everywhere(trial, dir, dir);
 	send_report(trial->socket, (struct report){ BEGIN, .phase = AFTER });
 	change_by_random_maps(trial, &rng);
 	send_report(trial->socket, (struct report){ BEGIN, .phase = CONTROL });
@@ -522,24 +489,37 @@ static void make_source(unsigned long flags)
 	do_mount(NULL, DATA, NULL, MS_REMOUNT | MS_BIND | flags, NULL);
 }
 
-static void try_tree(struct trial *trial)
+/* Root has the other end of *socket. */
+static pid_t start_root(int *socket, struct trial *trial)
 {
 	int pair[2];
-	pid_t root;
+	pid_t pid;
 
 	must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair));
-	trial->socket = pair[1];
-	root = (pid_t)must(fork());
-	if (root == 0) {
+	pid = (pid_t)must(fork());
+	if (pid == 0) {
 		close(pair[1]);
-		serve_reports(pair[0], &trial->counts);
+		if (socket == &trial->socket)
+			serve_reports(pair[0], &trial->counts);
+		else
+			serve_outside(pair[0]);
 		_exit(0);
 	}
 	close(pair[0]);
+	*socket = pair[1];
+	return pid;
+}
+
+static void try_tree(struct trial *trial)
+{
+	pid_t outside = start_root(&trial->outside, trial), root = start_root(&trial->socket, trial);
+
 	as_client((struct identity){ .uid = USER, .gid = USER, .group = OTHER_GROUP, .map = FEW_IDS },
 		  run_trial, trial);
-	close(pair[1]);
+	close(trial->socket);
+	close(trial->outside);
 	await_child(root);
+	await_child(outside);
 }
 
 static struct counts try_source(unsigned long flags)
