@@ -6,6 +6,9 @@
 #include "layers.h"
 #include "upper-cache.h"
 
+/* Checks the options, before any layer is opened. */
+int idm_overlay_check(const struct idm_overlay_options *o, struct idm_error *err);
+
 /* They report a failed call, with the kernel's log if there is one. They return `code`. `fs` may be -1.
  */
 int idm_diagnose_no_layer(int code, int fs, const struct idm_layer *layer, struct idm_error *err);
