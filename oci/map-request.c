@@ -52,7 +52,8 @@ static int read_map_options(struct map_request *q, const struct idm_json *mount,
 	return r;
 }
 
-static int read_own_mappings(struct map_request *q, const struct idm_json *mount, struct idm_error *err)
+static int read_mappings_of_mount(struct map_request *q, const struct idm_json *mount,
+				  struct idm_error *err)
 {
 	struct idm_map *map = NULL;
 	ssize_t n = 0;
@@ -76,7 +77,7 @@ int read_map_request(struct map_request *q, const struct idm_json *mount, struct
 	int r = idm_json_object(mount, err);
 
 	if (r == 0)
-		r = read_own_mappings(q, mount, err);
+		r = read_mappings_of_mount(q, mount, err);
 	if (r == 0)
 		r = read_map_options(q, mount, err);
 	if (r == 0 && q->mappings && !q->scope)

@@ -56,7 +56,7 @@ static int append_counted(struct idm_map_parser *ps, struct idm_entry_list *list
 	return 0;
 }
 
-static const struct idm_entry *find_row(const struct idm_side *side, uint64_t id)
+static const struct idm_entry *find_container_row(const struct idm_side *side, uint64_t id)
 {
 	for (size_t i = 0; i < side->n; i++)
 		if (id >= side->entries[i].disk &&
@@ -76,7 +76,7 @@ static int append_relative(struct idm_map_parser *ps, struct idm_entry_list *lis
 
 	while (r == 0 && done < entry.count) {
 		uint64_t id = (uint64_t)entry.seen + done;
-		const struct idm_entry *row = find_row(side, id);
+		const struct idm_entry *row = find_container_row(side, id);
 		struct idm_entry part = { entry.disk + done, 0, entry.count - done };
 		uint64_t in_row;
 

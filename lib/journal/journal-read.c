@@ -53,7 +53,7 @@ static const char *const kinds[] = {
 };
 
 /* Cuts off the next field of a line. Returns NULL at the end of the line. */
-static char *next_field(char **rest)
+static char *next_journal_field(char **rest)
 {
 	char *word = *rest, *blank;
 
@@ -110,17 +110,18 @@ static int parse_entry(struct idm_journal *journal, const char *what, char *rest
 
 		if (strcmp(kinds[i], what) != 0)
 			continue;
-		if (!parse_field_number(next_field(&rest), &e.number) ||
-		    (e.kind < IDM_JOURNAL_BASE && !parse_field_number(next_field(&rest), &e.born)))
+		if (!parse_field_number(next_journal_field(&rest), &e.number) ||
+		    (e.kind < IDM_JOURNAL_BASE &&
+		     !parse_field_number(next_journal_field(&rest), &e.born)))
 			return -EINVAL;
-		path = next_field(&rest);
+		path = next_journal_field(&rest);
 		return path && !rest ? add_entry(journal, e, path) : -EINVAL;
 	}
 	return -EINVAL;
 }
 
 /* Parses one line. Numbers begin at 1. */
-static int parse_line(struct idm_journal *journal, size_t number, char *line)
+static int parse_journal_line(struct idm_journal *journal, size_t number, char *line)
 {
 	char *rest = line, *what;
 
@@ -132,7 +133,7 @@ static int parse_line(struct idm_journal *journal, size_t number, char *line)
 		journal->unique_ids = strcmp(line, "ids unique") == 0;
 		return journal->unique_ids || strcmp(line, "ids reused") == 0 ? 0 : -EINVAL;
 	}
-	what = next_field(&rest);
+	what = next_journal_field(&rest);
 	if (!what)
 		return -EINVAL;
 	if (number == 2) {
@@ -173,8 +174,8 @@ static void drop_announced(struct idm_journal *journal)
 	journal->n = n;
 }
 
-static int parse_lines(struct idm_journal *journal, char *text, size_t length, const char *path,
-		       struct idm_error *err)
+static int parse_journal_lines(struct idm_journal *journal, char *text, size_t length, const char *path,
+			       struct idm_error *err)
 {
 	size_t number = 0;
 	char *line, *end;
@@ -185,7 +186,7 @@ static int parse_lines(struct idm_journal *journal, char *text, size_t length, c
 		int r;
 
 		*end = '\0';
-		r = parse_line(journal, ++number, line);
+		r = parse_journal_line(journal, ++number, line);
 		if (r == -ENOMEM)
 			return idm_fail_errno(err, r, step_read, path);
 		if (r < 0)
@@ -249,7 +250,7 @@ int idm_journal_read(struct idm_journal *journal, const char *path, struct idm_e
 	if (r == 0)
 		r = read_journal_text(journal->fd, path, &text, &length, err);
 	if (r == 0)
-		r = parse_lines(journal, text, length, path, err);
+		r = parse_journal_lines(journal, text, length, path, err);
 	if (r < 0)
 		idm_journal_free(journal);
 	return r;

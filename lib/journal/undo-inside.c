@@ -72,7 +72,7 @@ static int open_root_mount(const struct idm_undo *u)
 }
 
 /* Opens the directory in which something was created. *on is the mount of that directory. */
-static int open_parent(const struct idm_undo *u, const char *path, uint64_t *on)
+static int open_parent_inside(const struct idm_undo *u, const char *path, uint64_t *on)
 {
 	AUTO_CLOSE int root = open_root_mount(u), parent = -1;
 	char above[PATH_MAX];
@@ -99,7 +99,7 @@ int idm_undo_find_inside(struct idm_undo *u, struct idm_error *err)
 		return idm_fail_errno(err, -ENOMEM, step_undo, NULL);
 	for (size_t i = 0; i < u->journal.n && u->any_marked; i++) {
 		const struct idm_journal_entry *e = &u->journal.entries[i];
-		AUTO_CLOSE int parent = is_inside(e->kind) ? open_parent(u, e->path, &u->on[i])
+		AUTO_CLOSE int parent = is_inside(e->kind) ? open_parent_inside(u, e->path, &u->on[i])
 							   : -ENOENT;
 
 		if (parent < 0 && !idm_undo_is_gone(parent))
@@ -124,7 +124,7 @@ static int remove_inside(const struct idm_undo *u, const struct idm_journal_entr
 			 struct idm_error *err)
 {
 	uint64_t is_on = 0;
-	AUTO_CLOSE int parent = open_parent(u, e->path, &is_on);
+	AUTO_CLOSE int parent = open_parent_inside(u, e->path, &is_on);
 	struct idm_error why;
 	int r;
 

@@ -18,7 +18,7 @@ static const enum idm_error_step step_undo = IDM_STEP_UNDO;
 #define BUSY_TRIES 40
 #define BUSY_MILLISECONDS 5
 
-static int diagnose_unmount(int code, const struct idm_mount_node *node, struct idm_error *err)
+static int diagnose_journaled_unmount(int code, const struct idm_mount_node *node, struct idm_error *err)
 {
 	if (code == -ECHILD)
 		return idm_diagnose_no_init(-EBUSY, step_undo, err);
@@ -40,7 +40,7 @@ static int try_unmount(const struct idm_undo *u, const struct idm_mount_node *no
 
 	if (r == -EXDEV)
 		return idm_fail(err, -EBUSY, step_undo, node->target, "another mount hides it");
-	return r < 0 ? diagnose_unmount(r, node, err) : 0;
+	return r < 0 ? diagnose_journaled_unmount(r, node, err) : 0;
 }
 
 /*

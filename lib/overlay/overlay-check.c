@@ -40,7 +40,7 @@ static int check_all_paths(const struct idm_overlay_options *o, struct idm_error
 	return r < 0 ? r : check_paths(o->work, o->work != NULL, o->flags, err);
 }
 
-static int check_option_names(const struct idm_overlay_options *o, struct idm_error *err)
+static int check_overlay_option_names(const struct idm_overlay_options *o, struct idm_error *err)
 {
 	for (size_t i = 0; i < o->n_options; i++)
 		if (!o->options[i].name)
@@ -49,7 +49,7 @@ static int check_option_names(const struct idm_overlay_options *o, struct idm_er
 	return 0;
 }
 
-static int check_arrays(const struct idm_overlay_options *o, struct idm_error *err)
+static int check_overlay_arrays(const struct idm_overlay_options *o, struct idm_error *err)
 {
 	int r = idm_check_array(o->lower, o->n_lower, "lower", "layers", step_overlay, err);
 
@@ -57,7 +57,7 @@ static int check_arrays(const struct idm_overlay_options *o, struct idm_error *e
 		r = idm_check_array(o->data, o->n_data, "data", "layers", step_overlay, err);
 	if (r == 0)
 		r = idm_check_array(o->options, o->n_options, "options", "options", step_overlay, err);
-	return r < 0 ? r : check_option_names(o, err);
+	return r < 0 ? r : check_overlay_option_names(o, err);
 }
 
 static int check_overlay_flags(const struct idm_overlay_options *o, struct idm_error *err)
@@ -68,7 +68,7 @@ static int check_overlay_flags(const struct idm_overlay_options *o, struct idm_e
 	int r = idm_check_flags(o->flags, flags, step_overlay, NULL, err);
 
 	if (r == 0)
-		r = check_arrays(o, err);
+		r = check_overlay_arrays(o, err);
 	if (r == 0)
 		r = idm_check_attributes(o->attr, 0, step_overlay, NULL, err);
 	if (r < 0)

@@ -273,7 +273,7 @@ static int open_in_namespace(const struct idm_overlay_options *o, struct idm_lay
 }
 
 /* It is private, as all mounts of that namespace are, and has the defaults of fsmount(2) with 0. */
-static int set_attributes(const struct idm_overlay_options *o, int tree, struct idm_error *err)
+static int set_overlay_attributes(const struct idm_overlay_options *o, int tree, struct idm_error *err)
 {
 	struct mount_attr attr = { .attr_set = o->attr,
 				   .attr_clr = idm_attributes_to_clear(o->attr, 0) };
@@ -290,7 +290,7 @@ static int in_namespace(const struct idm_overlay_options *o, struct idm_layers *
 
 	if (tree < 0)
 		return tree;
-	r = set_attributes(o, tree, err);
+	r = set_overlay_attributes(o, tree, err);
 	if (r < 0)
 		return r;
 	r = check_writable(o, tree, err);
