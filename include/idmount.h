@@ -1602,6 +1602,8 @@ struct idm_mount_info {
 	const char *root;        /* the part of the filesystem that is mounted, "/" for all of it */
 	const char *fstype;      /* with the subtype: "fuse.sshfs" */
 	const struct idm_map *map; /* NULL unless map_state is READ or PARTLY */
+	uint32_t dev_major, dev_minor; /* of the filesystem, as in mountinfo. On btrfs, stat(2) of a file on it
+					  returns another one */
 };
 
 #define IDM_LIST_ALL_NAMESPACES 0x1U /* every mount namespace on the host, not only the caller's */

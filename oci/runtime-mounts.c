@@ -121,6 +121,11 @@ static int read_table(struct table *t, const struct mount_tables *where, struct 
 	return r == -ENOMEM ? idm_fail_errno(err, r, step_check, NULL) : r;
 }
 
+static bool is_same_filesystem(const struct entry *a, const struct entry *b)
+{
+	return a->mount->dev_major == b->mount->dev_major && a->mount->dev_minor == b->mount->dev_minor;
+}
+
 /* ---- opening ---- */
 
 /* Whether `fd` is on the mount of `e`. */
@@ -140,18 +145,19 @@ static bool is_at_same_directory(const struct table *t, const struct entry *a, c
 	AUTO_FREE char *of_a = on_a ? idm_path_in_filesystem(a->mount, on_a->mount) : NULL;
 	AUTO_FREE char *of_b = on_b ? idm_path_in_filesystem(b->mount, on_b->mount) : NULL;
 
-	return of_a && of_b && strcmp(of_a, of_b) == 0 &&
-	       strcmp(on_a->mount->source, on_b->mount->source) == 0;
+	return of_a && of_b && strcmp(of_a, of_b) == 0 && is_same_filesystem(on_a, on_b);
 }
 
-/* Filesystems can have the same name. The inodes tell, unless another mount hides the one. */
+/*
+ * A neighbour can rename a directory between two lines of the table. The inodes tell, unless another
+ * mount hides the one.
+ */
 static bool is_same_source(const struct table *t, const struct entry *e, const struct entry *other)
 {
 	const char *path = idm_path_below(other->mount->target, t->root_path);
 	AUTO_CLOSE int there = -1;
 
-	if (!path || strcmp(e->mount->root, other->mount->root) != 0 ||
-	    strcmp(e->mount->source, other->mount->source) != 0)
+	if (!path || strcmp(e->mount->root, other->mount->root) != 0 || !is_same_filesystem(e, other))
 		return false;
 	there = open_below(t->root, path, O_PATH, 0);
 	return there < 0 || !is_on_entry(other, there) || idm_is_same_inode(there, e->placing->place);
@@ -302,7 +308,7 @@ static bool is_on(const struct table *t, const struct entry *e, const struct ent
  */
 static bool can_be_peers(const struct entry *a, const struct entry *b)
 {
-	return a && b && strcmp(a->mount->source, b->mount->source) == 0 &&
+	return a && b && is_same_filesystem(a, b) &&
 	       (idm_path_below(a->mount->root, b->mount->root) ||
 		idm_path_below(b->mount->root, a->mount->root));
 }

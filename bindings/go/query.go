@@ -22,6 +22,7 @@ type MountInfo struct {
 	MapState                     MapState
 	Target, Source, Root, Fstype string
 	Map                          *Map
+	DevMajor, DevMinor           uint32
 }
 
 func mountInfoOf(mount *C.struct_idm_mount_info) (MountInfo, error) {
@@ -31,6 +32,7 @@ func mountInfoOf(mount *C.struct_idm_mount_info) (MountInfo, error) {
 		Attr: Attr(mount.attr), Propagation: Propagation(mount.propagation), MapState: MapState(mount.map_state),
 		Target: C.GoString(mount.target), Source: C.GoString(mount.source),
 		Root: C.GoString(mount.root), Fstype: C.GoString(mount.fstype),
+		DevMajor: uint32(mount.dev_major), DevMinor: uint32(mount.dev_minor),
 	}
 	if mount._map != nil {
 		copied := new(Map)

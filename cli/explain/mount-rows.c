@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "mount-rows.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -9,19 +10,13 @@
 
 #include "lib/base/array.h"
 #include "lib/base/macros.h"
-#include "lib/base/unescape.h"
+#include "lib/list/internal.h"
+#include "lib/list/mount-copy.h"
 #include "lib/sys/syscall.h"
 #include "process-file.h"
 
-/* A line of mountinfo: "36 35 0:42 /root /target rw …". */
-struct mount_row {
-	unsigned long long id, parent;
-	char device[16];
-	char *root, *target;
-};
-
 struct mount_rows {
-	struct mount_row *list;
+	struct idm_mount_info **list; /* by ID */
 	size_t n;
 };
 
@@ -59,54 +54,59 @@ const char *find_path_below(const struct verdict *v, char *path, size_t size)
 
 /* ---- rows ---- */
 
-static bool parse_mount_row(const char *line, struct mount_row *row)
+static int add_mount_row(const struct idm_mount_info *mount, void *data)
 {
-	*row = (struct mount_row){ 0 };
-	if (sscanf(line, "%llu %llu %15s %ms %ms", &row->id, &row->parent, row->device, &row->root,
-		   &row->target) != 5)
+	struct mount_rows *rows = data;
+	struct idm_mount_info *copy = idm_copy_mount_info(mount), **row = NULL;
+
+	if (copy)
+		row = idm_array_append(&rows->list, &rows->n, sizeof(struct idm_mount_info *));
+	if (!row) {
+		idm_free_mount_info(copy);
+		return -ENOMEM;
+	}
+	*row = copy;
+	return 0;
+}
+
+static int compare_mount_rows(const void *a, const void *b)
+{
+	const struct idm_mount_info *const *x = a, *const *y = b;
+
+	return ((*x)->id > (*y)->id) - ((*x)->id < (*y)->id);
+}
+
+static bool read_mount_rows(pid_t pid, struct mount_rows *rows)
+{
+	const struct idm_lister lister = { .flags = IDM_LIST_UNMAPPED,
+					   .each = add_mount_row,
+					   .data = rows };
+	AUTO_CLOSE int file = open_process_file(pid, "mountinfo", O_RDONLY);
+
+	if (file < 0 ||
+	    idm_mountinfo_list_file(&lister, &(struct idm_mount_ns){ .foreign = true }, file) < 0)
 		return false;
-	idm_unescape(row->root);
-	idm_unescape(row->target);
+	if (rows->n)
+		qsort((void *)rows->list, rows->n, sizeof(*rows->list), compare_mount_rows);
 	return true;
 }
 
 static void free_mount_rows(struct mount_rows *rows)
 {
-	for (size_t i = 0; i < rows->n; i++) {
-		free(rows->list[i].root);
-		free(rows->list[i].target);
-	}
-	free(rows->list);
-}
-
-static bool add_mount_row(struct mount_rows *rows, const char *line)
-{
-	struct mount_row *row = idm_array_append(&rows->list, &rows->n, sizeof(*row));
-
-	return row && parse_mount_row(line, row);
-}
-
-static bool read_mount_rows(pid_t pid, struct mount_rows *rows)
-{
-	FILE *mountinfo = open_mountinfo(pid);
-	char *line = NULL;
-	size_t size = 0;
-	bool is_read = mountinfo;
-
-	while (is_read && getline(&line, &size, mountinfo) > 0)
-		is_read = add_mount_row(rows, line);
-	free(line);
-	if (mountinfo)
-		fclose(mountinfo);
-	return is_read;
-}
-
-static const struct mount_row *find_mount_row(const struct mount_rows *rows, unsigned long long id)
-{
 	for (size_t i = 0; i < rows->n; i++)
-		if (rows->list[i].id == id)
-			return &rows->list[i];
-	return NULL;
+		idm_free_mount_info(rows->list[i]);
+	free((void *)rows->list);
+}
+
+static const struct idm_mount_info *find_mount_row(const struct mount_rows *rows, uint64_t id)
+{
+	const struct idm_mount_info key = { .id = id }, *wanted = &key;
+	struct idm_mount_info **row = NULL;
+
+	if (rows->n)
+		row = bsearch((const void *)&wanted, (const void *)rows->list, rows->n,
+			      sizeof(*rows->list), compare_mount_rows);
+	return row ? *row : NULL;
 }
 
 /* ---- mount points ---- */
@@ -118,7 +118,7 @@ static int directory_length(const char *path)
 }
 
 /* Whether the mount point of `row` is `below` in the filesystem that its parent is of. */
-static bool is_mount_point_of(const struct mount_row *row, const struct mount_row *parent,
+static bool is_mount_point_of(const struct idm_mount_info *row, const struct idm_mount_info *parent,
 			      const char *below)
 {
 	char path[2 * PATH_MAX];
@@ -131,14 +131,19 @@ static bool is_mount_point_of(const struct mount_row *row, const struct mount_ro
 	return strcmp(path, below) == 0;
 }
 
-static bool find_mount_point(const struct mount_rows *rows, const struct mount_row *own,
+static bool is_of_same_filesystem(const struct idm_mount_info *a, const struct idm_mount_info *b)
+{
+	return a->dev_major == b->dev_major && a->dev_minor == b->dev_minor;
+}
+
+static bool find_mount_point(const struct mount_rows *rows, const struct idm_mount_info *own,
 			     const char *below)
 {
 	for (size_t i = 0; i < rows->n; i++) {
-		const struct mount_row *parent = find_mount_row(rows, rows->list[i].parent);
+		const struct idm_mount_info *row = rows->list[i],
+					    *parent = find_mount_row(rows, row->parent_id);
 
-		if (parent && strcmp(parent->device, own->device) == 0 &&
-		    is_mount_point_of(&rows->list[i], parent, below))
+		if (parent && is_of_same_filesystem(parent, own) && is_mount_point_of(row, parent, below))
 			return true;
 	}
 	return false;
@@ -147,7 +152,7 @@ static bool find_mount_point(const struct mount_rows *rows, const struct mount_r
 bool is_covered_elsewhere(const struct verdict *v)
 {
 	struct mount_rows rows = { 0 };
-	const struct mount_row *own;
+	const struct idm_mount_info *own;
 	char path[2 * PATH_MAX];
 	const char *below = v->place->mount ? find_path_below(v, path, sizeof(path)) : NULL;
 	uint64_t id;

@@ -267,6 +267,15 @@ static void parse_propagation(char **rest, struct idm_mountinfo_mount *m)
 					    : IDM_PROPAGATION_PRIVATE;
 }
 
+/* "MAJOR:MINOR" */
+static void parse_device(const char *text, struct idm_mount_info *mount)
+{
+	const char *colon = strchr(text, ':');
+
+	mount->dev_major = (uint32_t)strtoul(text, NULL, 10);
+	mount->dev_minor = colon ? (uint32_t)strtoul(colon + 1, NULL, 10) : 0;
+}
+
 /* ID PARENT MAJOR:MINOR ROOT TARGET ATTRIBUTES [OPTIONAL...] - FSTYPE SOURCE OPTIONS */
 static void parse_line(char *line, struct idm_mountinfo_mount *m)
 {
@@ -276,7 +285,7 @@ static void parse_line(char *line, struct idm_mountinfo_mount *m)
 	*m = (struct idm_mountinfo_mount){ .mount.size = sizeof(*mount) };
 	mount->id = strtoul(next_field(&rest), NULL, 10);
 	mount->parent_id = strtoul(next_field(&rest), NULL, 10);
-	next_field(&rest);
+	parse_device(next_field(&rest), mount);
 	mount->root = root = next_field(&rest);
 	mount->target = target = next_field(&rest);
 	mount->attr = parse_attributes(next_field(&rest));

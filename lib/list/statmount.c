@@ -135,7 +135,8 @@ static int query_map(struct idm_statmount_reader *r, uint64_t id, uint64_t side)
 /* All about one mount: the strings in the buffer, the map in r->map. */
 static int query_whole_mount(struct idm_statmount_reader *r, uint64_t id)
 {
-	const uint64_t plain = IDM_STATMOUNT_MNT_BASIC | IDM_STATMOUNT_MNT_NS_ID | STRINGS | NEW_STRINGS;
+	const uint64_t plain = IDM_STATMOUNT_SB_BASIC | IDM_STATMOUNT_MNT_BASIC |
+			       IDM_STATMOUNT_MNT_NS_ID | STRINGS | NEW_STRINGS;
 	int k, t;
 
 	idm_map_move(r->map, &(struct idm_map){ 0 });
@@ -229,6 +230,8 @@ static int fill_mount_info(struct idm_statmount_reader *r, struct idm_mount_info
 		.target = get_string(r, IDM_STATMOUNT_MNT_POINT, m->mnt_point),
 		.source = get_string(r, IDM_STATMOUNT_SB_SOURCE, m->sb_source),
 		.root = get_string(r, IDM_STATMOUNT_MNT_ROOT, m->mnt_root),
+		.dev_major = m->sb_dev_major,
+		.dev_minor = m->sb_dev_minor,
 	};
 	if (mount->map_state == IDM_MAP_READ || mount->map_state == IDM_MAP_PARTLY)
 		mount->map = r->map;

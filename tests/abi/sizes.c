@@ -98,6 +98,8 @@ TEST(mount)
 	assert_at(struct idm_mount_info, root, at + 2 * pointer);
 	assert_at(struct idm_mount_info, fstype, at + 3 * pointer);
 	assert_at(struct idm_mount_info, map, at + 4 * pointer);
+	assert_at(struct idm_mount_info, dev_major, at + 5 * pointer);
+	assert_at(struct idm_mount_info, dev_minor, at + 5 * pointer + 4);
 }
 
 TEST(feature)

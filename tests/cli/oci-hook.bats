@@ -1586,6 +1586,24 @@ EOF
 	done
 }
 
+# The name is free to choose. The device tells that the one has no copies of what is on the other.
+@test "a volume that is also on another filesystem of the same name has no unmapped copy" {
+	local place
+
+	mkdir rootfs/same
+	fake
+	for place in vol same; do
+		nsenter --mount --target "$fake" -- sh -euc "
+			mount -t tmpfs --make-shared same-name /mnt/rootfs/$place
+			mkdir /mnt/rootfs/$place/inner
+			mount --bind /mnt/src /mnt/rootfs/$place/inner"
+	done
+	bundle b true "$(volume /vol/inner bind,nosuid,nodev "$(rows 1000 7 1)")"
+	run -0 run_hook "$fake" /mnt/b
+	same 'mounts' $'/mnt/rootfs/same/inner \n/mnt/rootfs/vol/inner idmapped' \
+		"$(awk '$5 ~ "/inner" { print $5, $6 ~ "idmapped" ? "idmapped" : "" }' "/proc/$fake/mountinfo" | sort)"
+}
+
 # docs/engines.md describes it. No hook of the container runs when the host mounts.
 @test "a filesystem that the host mounts later in a volume with rslave has no map" {
 	local words expected

@@ -96,7 +96,7 @@ class MountStruct(Structure):
     _fields_ = [("size", c_size_t), ("id", c_uint64), ("parent_id", c_uint64), ("namespace_id", c_uint64),
                 ("namespace_inode", c_uint64), ("attr", c_uint32), ("propagation", c_int), ("map_state", c_int),
                 ("target", c_char_p), ("source", c_char_p), ("root", c_char_p), ("fstype", c_char_p),
-                ("map", c_void_p)]
+                ("map", c_void_p), ("dev_major", c_uint32), ("dev_minor", c_uint32)]
 
 
 class FeatureStruct(Structure):

@@ -28,6 +28,8 @@ class MountInfo(NamedTuple):
     root: str
     fstype: str
     map: Map | None
+    dev_major: int
+    dev_minor: int
 
 
 class Feature(NamedTuple):
@@ -69,7 +71,8 @@ def _copy_map(pointer: int | None) -> Map | None:
 def _mount_info(mount: Any) -> MountInfo:
     return MountInfo(mount.id, mount.parent_id, mount.namespace_id, mount.namespace_inode, Attr(mount.attr),
                      Propagation(mount.propagation), MapState(mount.map_state), text_of(mount.target),
-                     text_of(mount.source), text_of(mount.root), text_of(mount.fstype), _copy_map(mount.map))
+                     text_of(mount.source), text_of(mount.root), text_of(mount.fstype), _copy_map(mount.map),
+                     mount.dev_major, mount.dev_minor)
 
 
 def _feature(feature: Any) -> Feature:

@@ -25,6 +25,8 @@ TEST(all_ways_agree)
 			assert_string_equal(a->source, b->source);
 			assert_string_equal(a->root, b->root);
 			assert_string_equal(a->fstype, b->fstype);
+			assert_int_equal(a->dev_major, b->dev_major);
+			assert_int_equal(a->dev_minor, b->dev_minor);
 			assert_int_equal(a->attr, b->attr);
 			assert_int_equal(a->propagation, b->propagation);
 			assert_int_equal(a->namespace_inode, b->namespace_inode);

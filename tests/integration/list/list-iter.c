@@ -16,6 +16,8 @@ static void assert_same_mount(const struct idm_mount_info *a, const struct idm_m
 	assert_string_equal(a->source, b->source);
 	assert_string_equal(a->root, b->root);
 	assert_string_equal(a->fstype, b->fstype);
+	assert_int_equal(a->dev_major, b->dev_major);
+	assert_int_equal(a->dev_minor, b->dev_minor);
 	assert_int_equal(!a->map, !b->map);
 	if (a->map)
 		assert_same_map(a->map, b->map);

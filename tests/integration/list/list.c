@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* A mount is told whole and as it is, by every way that the kernel has of telling. */
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
 #include "listing.h"
 
 /* ---- the map ---- */
@@ -199,6 +203,39 @@ TEST(the_root_of_a_part)
 		assert_mapped(file, level, "0:6:10");
 		assert_true(ends_with(dir->root, "/sub \\dir\n#"));
 		assert_true(ends_with(file->root, "/sub \\dir\n#/file"));
+	}
+}
+
+static void assert_device(const struct idm_mount_info *mount, const char *path)
+{
+	struct stat st;
+
+	must(stat(path, &st));
+	assert_non_null(mount);
+	assert_int_equal(mount->dev_major, major(st.st_dev));
+	assert_int_equal(mount->dev_minor, minor(st.st_dev));
+}
+
+/* Filesystems can have the same name. The device tells which one it is, also of a part of it. */
+TEST(the_device_of_the_filesystem)
+{
+	struct idm_error err;
+
+	listing_enter();
+	do_mount("same name", made("one"), "tmpfs", 0, NULL);
+	do_mount("same name", made("other"), "tmpfs", 0, NULL);
+	made("one/part");
+	do_mount(at("one/part"), made("part"), NULL, MS_BIND, NULL);
+	FOR_EACH_LEVEL(level)
+	{
+		AUTO_LISTING struct listing list = list_of(level, UNMAPPED);
+		AUTO_LISTING struct listing of_path = { 0 };
+
+		assert_device(find(&list, at("one")), at("one"));
+		assert_device(find(&list, at("other")), at("other"));
+		assert_device(find(&list, at("part")), at("one"));
+		assert_ok(list_path_by(level, AT_FDCWD, at("part"), listing_keep, &of_path, &err), &err);
+		assert_device(&of_path.mounts[0], at("one"));
 	}
 }
 
