@@ -23,6 +23,7 @@
 #include "exchange.h"
 #include "lib/base/array.h"
 #include "lib/base/error.h"
+#include "lib/base/hashtable.h"
 #include "lib/base/macros.h"
 #include "lib/base/path-below.h"
 #include "lib/list/internal.h"
@@ -38,6 +39,7 @@ static const enum idm_error_step step_check = IDM_STEP_ATTACH_IN_CONTAINER;
 
 /* A mount of the container, and what is known of it. */
 struct entry {
+	struct idm_hash_link by_id;
 	struct idm_mount_info *mount;  /* its ID is the short one */
 	const struct placing *placing; /* whose place it is; NULL: none */
 };
@@ -45,7 +47,8 @@ struct entry {
 struct table {
 	struct entry *entries;
 	size_t n;
-	int proc; /* idm_procfs_root() */
+	struct idm_hashtable by_id; /* when all are read */
+	int proc;		    /* idm_procfs_root() */
 	int root;
 	char root_path[PATH_MAX];
 };
@@ -71,14 +74,23 @@ static void free_table(struct table *t)
 	for (size_t i = 0; i < t->n; i++)
 		idm_free_mount_info(t->entries[i].mount);
 	free(t->entries);
+	idm_hashtable_free(&t->by_id);
+}
+
+static int index_entries(struct table *t)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < t->n && r == 0; i++) {
+		t->entries[i].by_id.key = t->entries[i].mount->id;
+		r = idm_hashtable_add(&t->by_id, &t->entries[i].by_id);
+	}
+	return r;
 }
 
 static struct entry *find_entry(const struct table *t, uint64_t id)
 {
-	for (size_t i = 0; i < t->n; i++)
-		if (t->entries[i].mount->id == id)
-			return &t->entries[i];
-	return NULL;
+	return idm_container_of(struct entry, by_id, idm_hashtable_find(&t->by_id, id));
 }
 
 static struct entry *find_entry_of_fd(const struct table *t, int fd)
@@ -118,6 +130,8 @@ static int read_table(struct table *t, const struct mount_tables *where, struct 
 	t->root = where->root;
 	r = idm_mountinfo_list_file(&lister, &(struct idm_mount_ns){ .foreign = true },
 				    where->mountinfo);
+	if (r == 0)
+		r = index_entries(t);
 	return r == -ENOMEM ? idm_fail_errno(err, r, step_check, NULL) : r;
 }
 

@@ -1586,6 +1586,18 @@ EOF
 	done
 }
 
+# To look for each parent in the whole table, for each mount, would need 10^11 steps.
+@test "a container with ten thousand mounts on top of each other" {
+	mkdir rootfs/same
+	fake /vol
+	nsenter --mount --target "$fake" -- python3 -c '
+import ctypes
+for _ in range(10000):
+    assert ctypes.CDLL(None).mount(b"/mnt/src", b"/mnt/rootfs/same", None, 4096, None) == 0'
+	bundle b true "$(volume /vol bind,nosuid,nodev "$(rows 1000 7 1)")"
+	run -0 timeout --signal KILL 60 "$IDMOUNT" oci-hook <<<"$(hook_state "$fake" /mnt/b)"
+}
+
 # The name is free to choose. The device tells that the one has no copies of what is on the other.
 @test "a volume that is also on another filesystem of the same name has no unmapped copy" {
 	local place
