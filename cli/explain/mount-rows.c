@@ -131,7 +131,7 @@ static bool is_mount_point_of(const struct idm_mount_info *row, const struct idm
 	return strcmp(path, below) == 0;
 }
 
-static bool is_of_same_filesystem(const struct idm_mount_info *a, const struct idm_mount_info *b)
+static bool is_same_device(const struct idm_mount_info *a, const struct idm_mount_info *b)
 {
 	return a->dev_major == b->dev_major && a->dev_minor == b->dev_minor;
 }
@@ -143,7 +143,7 @@ static bool find_mount_point(const struct mount_rows *rows, const struct idm_mou
 		const struct idm_mount_info *row = rows->list[i],
 					    *parent = find_mount_row(rows, row->parent_id);
 
-		if (parent && is_of_same_filesystem(parent, own) && is_mount_point_of(row, parent, below))
+		if (parent && is_same_device(parent, own) && is_mount_point_of(row, parent, below))
 			return true;
 	}
 	return false;
