@@ -5,6 +5,7 @@
 #include <linux/sched.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -52,6 +53,18 @@ static void stay(void *unused)
 struct child child_staying(void)
 {
 	return child_start(stay, NULL);
+}
+
+static void be_traced(void *status)
+{
+	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+	raise(SIGSTOP);
+	_exit(*(int *)status);
+}
+
+struct child child_traced(int status)
+{
+	return child_start(be_traced, &status);
 }
 
 /* Until its SIGCHLD has been sent, too: that comes after the pidfd is readable, but before one may wait.

@@ -22,6 +22,9 @@ struct child child_exiting(int status);
 /* One that stays until it is killed. */
 struct child child_staying(void);
 
+/* One that this process traces. It stops by SIGSTOP, and then ends with this status. */
+struct child child_traced(int status);
+
 /* Makes a child a zombie for sure, without taking anything away: waits until its pidfd says so. */
 void child_await_zombie(const struct child *c);
 

@@ -156,16 +156,7 @@ static char *output_of_container(struct idm_reaper *reaper, struct idm_child_opt
 	return text;
 }
 
-/* Older kernels have no trees that could be a root. */
-static void no_trees(void)
-{
-	struct idm_error err;
-
-	scratch_enter();
-	assert_error(idm_tree_open(AT_FDCWD, "/", -1, NULL, &err), -ENOSYS, &err, "/", NULL, NULL);
-}
-
-TEST_SINCE(5, 12, no_trees, a_containers_first_process_beside_a_thief)
+TEST_SINCE(5, 12, trees_are_refused, a_containers_first_process_beside_a_thief)
 {
 	AUTO_MAP struct idm_map *map = map_of("0:100000:65536");
 	AUTO_REAPER struct idm_reaper *reaper = NULL;
@@ -360,7 +351,7 @@ TEST(what_the_reaper_holds_is_no_standard_input)
 
 /* ---- what fails ---- */
 
-TEST_SINCE(5, 12, no_trees, what_fails_inside_says_where_and_why)
+TEST_SINCE(5, 12, trees_are_refused, what_fails_inside_says_where_and_why)
 {
 	AUTO_MAP struct idm_map *map = map_of("0:100000:65536");
 	struct idm_child_mount bad = { .target = "/put", .fstype = "tmpfs", .tree_fd = -1 };
@@ -533,7 +524,7 @@ static void join_threads(const pthread_t threads[THREADS])
 		pthread_join(threads[i], NULL);
 }
 
-TEST_AS(two_hundred_containers_from_four_threads, 300, 5, 12, no_trees)
+TEST_AS(two_hundred_containers_from_four_threads, 300, 5, 12, trees_are_refused)
 {
 	AUTO_MAP struct idm_map *map = map_of("0:100000:65536");
 	struct snapshot *before;
@@ -558,7 +549,7 @@ TEST_AS(two_hundred_containers_from_four_threads, 300, 5, 12, no_trees)
 }
 
 /* Each start succeeds or says that the fork server has exited; each end comes, or is lost. */
-TEST_AS(the_fork_server_is_killed_during_a_start, 300, 5, 12, no_trees)
+TEST_AS(the_fork_server_is_killed_during_a_start, 300, 5, 12, trees_are_refused)
 {
 	AUTO_MAP struct idm_map *map = map_of("0:100000:65536");
 	struct snapshot *before;

@@ -390,14 +390,6 @@ TEST(children_without_sigchld)
 	child_close(&c);
 }
 
-static void be_traced(void *unused)
-{
-	(void)unused;
-	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-	raise(SIGSTOP);
-	_exit(9);
-}
-
 /* A stop of a traced child is told to every wait. It is not an end, and the tracer's to take. */
 TEST(children_that_are_stopped_and_traced)
 {
@@ -407,7 +399,7 @@ TEST(children_that_are_stopped_and_traced)
 
 	be_subreaper();
 	reaper = adopting(0);
-	c = child_start(be_traced, NULL);
+	c = child_traced(9);
 	must(waitid(P_PID, (id_t)c.pid, &(siginfo_t){ 0 }, WSTOPPED | WNOWAIT));
 	start_orphan(3, NULL);
 	assert_next(reaper, &orphans, 0, CLD_EXITED, 3);

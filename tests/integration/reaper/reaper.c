@@ -275,19 +275,11 @@ TEST(a_stopped_child_can_be_added)
 	child_close(&c);
 }
 
-static void be_traced(void *unused)
-{
-	(void)unused;
-	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-	raise(SIGSTOP);
-	_exit(9);
-}
-
 /* The tracer waits for the stops. The reaper neither consumes nor reports them. */
 TEST(a_child_that_this_process_traces)
 {
 	AUTO_REAPER struct idm_reaper *reaper = reaper_new();
-	struct child c = child_start(be_traced, NULL);
+	struct child c = child_traced(9);
 	int status;
 
 	add(reaper, &c, &c);

@@ -31,14 +31,6 @@ static struct idm_child_options container(const char *script, const struct idm_m
 	return o;
 }
 
-static void no_trees(void)
-{
-	struct idm_error err;
-
-	scratch_enter();
-	assert_error(idm_tree_open(AT_FDCWD, "/", -1, NULL, &err), -ENOSYS, &err, "/", NULL, NULL);
-}
-
 static int volume_tree(uint32_t attr)
 {
 	struct idm_tree_options t = IDM_TREE_OPTIONS_INIT;
@@ -50,7 +42,7 @@ static int volume_tree(uint32_t attr)
 
 static const struct idm_child_mount proc = { .target = "/proc", .fstype = "proc", .tree_fd = -1 };
 
-TEST_SINCE(5, 12, no_trees, mounts_of_the_caller_cannot_be_taken_off_or_changed)
+TEST_SINCE(5, 12, trees_are_refused, mounts_of_the_caller_cannot_be_taken_off_or_changed)
 {
 	AUTO_MAP struct idm_map *map = map_of("0:100000:65536");
 	struct idm_child_mount mounts[] = { proc, { .target = "/put" } };
@@ -91,7 +83,7 @@ static void refuse(const char *target, unsigned int flags, int code, const char 
 	}
 }
 
-TEST_SINCE(5, 12, no_trees, the_root_is_no_target_however_it_is_spelt)
+TEST_SINCE(5, 12, trees_are_refused, the_root_is_no_target_however_it_is_spelt)
 {
 	static const char *const refused[] = { "/", "//", "/.", "/./", "/..", "/put/..", "/put/../" };
 
@@ -109,7 +101,7 @@ TEST_SINCE(5, 12, no_trees, the_root_is_no_target_however_it_is_spelt)
 	refuse("/up", IDM_CHILD_MOUNT_FOLLOW, -EBUSY, "the root itself");
 }
 
-TEST_SINCE(5, 12, no_trees, links_in_the_root_lead_to_no_place_outside)
+TEST_SINCE(5, 12, trees_are_refused, links_in_the_root_lead_to_no_place_outside)
 {
 	AUTO_MAP struct idm_map *map = map_of("0:100000:65536");
 	struct idm_child_mount mounts[] = { proc,
@@ -148,7 +140,7 @@ TEST_SINCE(5, 12, no_trees, links_in_the_root_lead_to_no_place_outside)
 	}
 }
 
-TEST_SINCE(5, 12, no_trees, copies_get_attributes_and_what_is_missing_is_skipped)
+TEST_SINCE(5, 12, trees_are_refused, copies_get_attributes_and_what_is_missing_is_skipped)
 {
 	AUTO_MAP struct idm_map *map = map_of("0:100000:65536");
 	const struct idm_child_mount mounts[] = {
@@ -171,7 +163,7 @@ TEST_SINCE(5, 12, no_trees, copies_get_attributes_and_what_is_missing_is_skipped
 	close(o.root_fd);
 }
 
-TEST_SINCE(5, 12, no_trees, copies_get_access_times)
+TEST_SINCE(5, 12, trees_are_refused, copies_get_access_times)
 {
 	static const struct {
 		uint32_t attr;

@@ -511,16 +511,7 @@ TEST(capabilities_are_as_asked_for)
 
 /* ---- root and mounts ---- */
 
-/* Older kernels have no trees that could be a root. The library reports that where they are made. */
-static void no_trees(void)
-{
-	struct idm_error err;
-
-	scratch_enter();
-	assert_error(idm_tree_open(AT_FDCWD, "/", -1, NULL, &err), -ENOSYS, &err, "/", NULL, NULL);
-}
-
-TEST_SINCE(5, 12, no_trees, a_tree_becomes_the_root_and_nothing_of_the_old_one_is_left)
+TEST_SINCE(5, 12, trees_are_refused, a_tree_becomes_the_root_and_nothing_of_the_old_one_is_left)
 {
 	AUTO_MAP struct idm_map *map = map_of("0:0:1,1:100000:60000");
 	struct idm_child_options o =
@@ -547,7 +538,7 @@ TEST_SINCE(5, 12, no_trees, a_tree_becomes_the_root_and_nothing_of_the_old_one_i
 	}
 }
 
-TEST_SINCE(5, 12, no_trees, the_working_directory_cannot_be_a_way_out)
+TEST_SINCE(5, 12, trees_are_refused, the_working_directory_cannot_be_a_way_out)
 {
 	struct idm_child_options o = CONTAINER("pwd", NULL);
 	char path[64];
@@ -587,7 +578,7 @@ TEST_SINCE(5, 12, no_trees, the_working_directory_cannot_be_a_way_out)
 	}
 }
 
-TEST_SINCE(5, 12, no_trees, filesystems_and_trees_are_mounted_in_their_order)
+TEST_SINCE(5, 12, trees_are_refused, filesystems_and_trees_are_mounted_in_their_order)
 {
 	struct idm_child_mount mounts[] = {
 		{ .target = "/proc",

@@ -149,3 +149,11 @@ struct idm_child_options rooted_options(const char *script, const struct idm_map
 	o.n_mounts = n;
 	return o;
 }
+
+void trees_are_refused(void)
+{
+	struct idm_error err;
+
+	scratch_enter();
+	assert_error(idm_tree_open(AT_FDCWD, "/", -1, NULL, &err), -ENOSYS, &err, "/", NULL, NULL);
+}

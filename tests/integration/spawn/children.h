@@ -35,6 +35,9 @@ void assert_no_child_at(const char *file, int line, const struct idm_child_optio
 void make_root(void);
 int new_root(void);
 
+/* Older kernels have no trees that could be a root. The library reports that where they are made. */
+void trees_are_refused(void);
+
 /* Options for a shell that runs the script below a new root with these mounts. No namespaces yet. */
 struct idm_child_options rooted_options(const char *script, const struct idm_map *map,
 					const struct idm_child_mount *mounts, size_t n);

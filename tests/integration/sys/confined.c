@@ -355,15 +355,6 @@ TEST(without_privilege)
 
 /* ---- a child's calls ---- */
 
-/* Older kernels have no trees that could be a root. The library reports that where they are made. */
-static void no_trees(void)
-{
-	struct idm_error err;
-
-	scratch_enter();
-	assert_error(idm_tree_open(AT_FDCWD, "/", -1, NULL, &err), -ENOSYS, &err, "/", NULL, NULL);
-}
-
 /* In a root of its own and, if there is a map, another user namespace. */
 static void assert_not_started(const struct idm_map *map, int code, const char *step, const char *reason)
 {
@@ -420,7 +411,7 @@ static bool is_called(const struct refusal *r)
 	return r->with_map || (number != SYS_setns && number != SYS_pidfd_open);
 }
 
-TEST_SINCE(5, 12, no_trees, a_child_says_which_call_a_filter_refuses)
+TEST_SINCE(5, 12, trees_are_refused, a_child_says_which_call_a_filter_refuses)
 {
 	static const int errnos[] = { EPERM, ENOSYS };
 
@@ -476,7 +467,7 @@ TEST(without_move_mount_as_if_it_were_not_there)
 	}
 }
 
-TEST_SINCE(5, 12, no_trees, landlock_refuses_a_child_its_mounts)
+TEST_SINCE(5, 12, trees_are_refused, landlock_refuses_a_child_its_mounts)
 {
 	AUTO_MAP struct idm_map *map = map_of("0:0:1");
 
