@@ -36,6 +36,7 @@
 #include "lib/sys/syscall.h"
 #include "lock-trees.h"
 #include "mount-error.h"
+#include "new-tmpfs.h"
 #include "oci.h"
 #include "open-inside.h"
 #include "placing.h"
@@ -538,6 +539,8 @@ int idm_oci_attach(const struct idm_oci *oci, pid_t pid, const char *bundle, str
 	where = (struct mount_tables){ c.namespace, c.mountinfo, c.root, proc };
 	if (r == 0)
 		r = check_runtime_mounts(placings, n, &where, err);
+	if (r == 0)
+		r = prepare_new_tmpfs(placings, n, err);
 	if (r == 0)
 		r = exchange_mounts(placings, n, &where, err);
 	close_placings(placings, n);

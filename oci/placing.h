@@ -36,6 +36,9 @@ struct placing {
 	struct mount_group cover_group; /* of the mount that it comes to, likewise */
 };
 
+/* Whether the tree is a new tmpfs, and not the runtime's. */
+bool is_new_tmpfs(const struct placing *p);
+
 /* Names it for errors: `size` is IDM_PLAN_ENTRY_NAME. */
 void name_placing(const struct placing *p, char *name, size_t size);
 

@@ -365,7 +365,28 @@ static int check_nothing_unmapped(const struct table *t, const struct entry *e, 
 	return r < 0 ? r : check_no_copy(t, e, err);
 }
 
+/* ---- a tmpfs ---- */
+
+/* No inode tells that it is the runtime's. What is there will be read, which no FUSE server may see. */
+static int check_tmpfs_type(const struct entry *e, struct idm_error *err)
+{
+	char name[IDM_PLAN_ENTRY_NAME];
+
+	if (!is_new_tmpfs(e->placing) || strcmp(e->mount->fstype, "tmpfs") == 0)
+		return 0;
+	name_placing(e->placing, name, sizeof(name));
+	return idm_fail(err, -EINVAL, step_check, name, "expected a tmpfs there, got %s",
+			e->mount->fstype);
+}
+
 /* ---- all ---- */
+
+static int check_replaced(const struct table *t, const struct entry *e, struct idm_error *err)
+{
+	int r = check_nothing_unmapped(t, e, err);
+
+	return r < 0 ? r : check_tmpfs_type(e, err);
+}
 
 int check_runtime_mounts(const struct placing *placings, size_t n, const struct mount_tables *where,
 			 struct idm_error *err)
@@ -378,7 +399,7 @@ int check_runtime_mounts(const struct placing *placings, size_t n, const struct 
 	for (size_t i = 0; i < t.n && r == 0; i++) {
 		r = check_not_lost(&t, &t.entries[i], err);
 		if (r == 0 && t.entries[i].placing && t.entries[i].placing->mapped)
-			r = check_nothing_unmapped(&t, &t.entries[i], err);
+			r = check_replaced(&t, &t.entries[i], err);
 	}
 	free_table(&t);
 	return r;

@@ -176,6 +176,18 @@ static const struct idm_owner *owner_of_targets(const struct idm_map *map, struc
 		       : NULL;
 }
 
+int idm_plan_entry_create(const struct idm_plan_entry *entry, int tree, const char *path, bool directory,
+			  struct idm_error *err)
+{
+	struct idm_owner owner;
+	struct idm_target target = { .fd = -1, .owner = owner_of_targets(entry->map, &owner) };
+	int r = idm_target_open(&target, tree, path, IDM_ATTACH_IN_ROOT | IDM_ATTACH_MKDIR, directory,
+				err);
+
+	idm_target_close(&target);
+	return r;
+}
+
 static int new_assembly(struct idm_assembly *a, const struct idm_plan *plan,
 			struct idm_journal_writer *writer)
 {

@@ -25,6 +25,13 @@ int idm_plan_entry_make(const struct idm_plan_entry *entry, const struct idm_pla
 			struct idm_userns_cache *cache, struct idm_error *err);
 
 /*
+ * Creates a directory or an empty file in the entry's tree, and the directories above it. They belong to
+ * root, as far as the entry's map shows that. On failure nothing is left.
+ */
+int idm_plan_entry_create(const struct idm_plan_entry *entry, int tree, const char *path, bool directory,
+			  struct idm_error *err);
+
+/*
  * Returns the attributes of an entry's top mount. They are those of all mounts below, changed by its
  * own.
  */

@@ -351,6 +351,45 @@ hint: the administrator can set it to 0 or 2'
 	same output $'0\n1' "$output"
 }
 
+@test "volumes in a filesystem that is made for the container, and has a map" {
+	[[ $maps_tmpfs ]] || skip 'needs Linux 6.3, for a mapped tmpfs'
+	local name tmpfs='.mounts += [{destination: "/tmp", type: "tmpfs", source: "tmpfs", options: ["nosuid", "mode=1777"]}]'
+
+	echo content >src/1000
+	policy 'allow disk=any seen=any'
+	bundle b 'stat -c %u:%g /tmp/a/b/1000 /tmp/a/c/1000 /tmp/a; cat /tmp/file; touch /tmp/x; stat -c %u /tmp/x; grep -c " /tmp.*idmapped" /proc/self/mountinfo' \
+		"$(with_hook) | $tmpfs | $(volume /tmp/a/b rbind) | $(volume /tmp/a/c rbind) | $(source=/mnt/src/1000 volume /tmp/file bind)
+		| .annotations = {\"io.idmount.map/tmp\": \"5:0:9 0:100:2\", \"io.idmount.map/tmp/a/c\": \"1000:7\"}"
+	bundle c 'stat -c %u:%g /tmp/a/b/1000 /tmp/a; touch /tmp/x; stat -c %u /tmp/x' \
+		"$(with_hook) | $tmpfs | $(volume /tmp/a/b rbind) | .annotations = {\"io.idmount.map/tmp\": \"idmap\"} | $userns"
+	for name in with_runc with_crun; do
+		run -0 --separate-stderr $name b
+		same "$name: output" $'1000:1000\n7:7\n0:0\ncontent\n0\n2' "$output"
+		run -0 --separate-stderr $name c
+		same "$name: output with a user namespace" $'65534:65534\n0:0\n0' "$output"
+	done
+	same 'the source' 1000:1000 "$(owner src/1000)"
+}
+
+@test "a filesystem that is made for the container, in which the runtime has put files" {
+	[[ $maps_tmpfs ]] || skip 'needs Linux 6.3, for a mapped tmpfs'
+	fake
+	mkdir -p rootfs/tmp
+	nsenter --mount --target "$fake" -- sh -euc 'cd /mnt/rootfs; mount -t tmpfs tmpfs dev; touch dev/null; mkdir dev/pts; mount -t tmpfs pts dev/pts; mount -t tmpfs tmpfs tmp'
+	bundle b true "$(with_hook) | .mounts |= map(select(.destination == \"/dev\" or .destination == \"/dev/pts\")) | .annotations = {\"io.idmount.map/dev\": \"1000:7\"}"
+	hook_refuses 'tmpfs on /dev: attach in the container: the runtime has put null there, which a mapped tmpfs would lack' "$fake" /mnt/b
+	nsenter --mount --target "$fake" -- sh -euc 'cd /mnt/rootfs; umount dev/pts; umount dev; mount --bind /mnt/src dev; mount -t ramfs pts dev'
+	jq 'del(.mounts[-1])' b/config.json >new
+	mv new b/config.json
+	hook_refuses 'tmpfs on /dev: attach in the container: expected a tmpfs there, got ramfs' "$fake" /mnt/b
+	# No ID in there can create the mount point.
+	bundle c true '.mounts = [{destination: "/tmp", type: "tmpfs", source: "tmpfs"}] | .annotations = {"io.idmount.map/tmp": "1000:7"}'
+	nsenter --mount --target "$fake" -- sh -euc 'cd /mnt/rootfs; mkdir tmp/vol; mount --rbind /mnt/src tmp/vol'
+	jq ".mounts += [{destination: \"/tmp/vol\", type: \"bind\", source: \"/mnt/src\", options: [\"rbind\"]}]" c/config.json >new
+	mv new c/config.json
+	hook_refuses 'tmpfs on /tmp (annotation io.idmount.map/tmp): vol: create target: its owner has no ID on disk: the map of the mount does not contain it' "$fake" /mnt/c
+}
+
 @test "a mapped file replaces the runtime's mount, alone and below a mapped directory" {
 	local name
 
