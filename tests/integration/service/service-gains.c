@@ -127,6 +127,7 @@ struct trial {
 	uint32_t uids, gids;
 	const char *first; /* a map that is tried first; NULL: none */
 	uint32_t extra;	   /* a disk uid that the rule refuses; 0: none */
+	bool as_layers;	   /* the client sees the mapped trees as layers of overlays */
 	struct mapper mapper;
 	unsigned int batch;
 	unsigned int mapped, refused, gains;
@@ -179,6 +180,32 @@ static void map_tree(struct trial *trial, int tree_fd, struct mapped_tree *tree)
 	mapper_ask(&trial->mapper, tree_fd, userns);
 }
 
+/* ---- overlays ---- */
+
+#define EMPTY DATA "/empty"
+
+static void add_layer(int fs, int tree)
+{
+	assert_int_equal(idm_sys_fsconfig(fs, FSCONFIG_SET_FD, "lowerdir+", NULL, tree), 0);
+}
+
+/* Of the mapped tree and an empty directory. The tree's descriptor is the overlay's then. */
+static void put_overlay_over(int tree)
+{
+	AUTO_CLOSE int fs = (int)must(idm_sys_fsopen("overlay", FSOPEN_CLOEXEC)), mount = -1;
+	AUTO_CLOSE int empty = (int)must(open(EMPTY, O_PATH | O_CLOEXEC));
+
+	assert_int_equal(idm_sys_fsconfig(fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0), 0);
+	add_layer(fs, tree);
+	add_layer(fs, empty);
+	assert_int_equal(idm_sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0), 0);
+	mount = idm_sys_fsmount(fs, FSMOUNT_CLOEXEC, 0);
+	assert_true(mount >= 0);
+	must(dup2(mount, tree));
+}
+
+/* ---- a batch of trees ---- */
+
 static void run_batch(void *data)
 {
 	static struct mapped_tree trees[TREES];
@@ -199,6 +226,8 @@ static void run_batch(void *data)
 		must(dup2(clone_tree(path), dirs[t]));
 		choose_map(trial, &rng, t, trees[t].map);
 		map_tree(trial, dirs[t], &trees[t]);
+		if (trial->as_layers)
+			put_overlay_over(dirs[t]);
 	}
 	try_all(dirs, trial->uids, trial->gids, &powers[1]);
 	trial->gains += count_gains(&powers[0], &powers[1], trees);
@@ -214,6 +243,7 @@ static struct trial try_client(struct trial trial)
 
 	*shared = trial;
 	enter_with_data();
+	scratch_dir(EMPTY);
 	service = service_start(NULL);
 	shared->mapper = mapper_start();
 	for (; shared->batch < BATCHES; shared->batch++) {
@@ -240,6 +270,26 @@ TEST_AS(user_with_ranges_gains_nothing, 300, 5, 12, mounts_are_not_mapped)
 
 	assert_int_equal(trial.mapped, TREES * BATCHES);
 	proof("hostile", trial.mapped, "random trees, where a map adds no right");
+}
+
+static void trees_are_no_layers(void)
+{
+	untried("a detached tree cannot be a layer");
+}
+
+/* The kernel asks for the permissions of the process, and for those of the one that mounted. */
+TEST_AS(user_with_ranges_gains_nothing_by_overlays, 300, 6, 15, trees_are_no_layers)
+{
+	struct trial trial = try_client((struct trial){
+		.who = { .uid = USER, .gid = USER, .group = OTHER_GROUP, .map = FEW_IDS },
+		.gid_list = some_groups,
+		.uids = 4,
+		.gids = 4,
+		.as_layers = true,
+	});
+
+	assert_int_equal(trial.mapped, TREES * BATCHES);
+	proof("hostile", trial.mapped, "random trees as layers, where a map adds no right");
 }
 
 /* The group is an ID of the namespace, and cannot be left. Only maps that keep it are made. */
