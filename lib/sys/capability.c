@@ -79,9 +79,9 @@ uint32_t idm_overflow_id(unsigned int kind)
 void idm_hint_privilege(struct idm_error *err)
 {
 	if (idm_in_initial_userns())
-		idm_hint(err, "run it as root; an ordinary user runs it below unshare --user "
+		idm_hint(err, "run it as root; an ordinary user runs it under unshare --user "
 			      "--map-root-user --map-auto --mount, or uses idmount run");
 	else
-		idm_hint(err, "run it below unshare --mount, which makes a mount namespace of this user "
+		idm_hint(err, "run it under unshare --mount, which makes a mount namespace of this user "
 			      "namespace");
 }

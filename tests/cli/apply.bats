@@ -260,7 +260,7 @@ print(json.dumps([{"type": "bind", "source": "/mnt/l1"}] + [{"type": "tmpfs", "t
 @test "a filesystem that may not be mounted: the privilege that it requires" {
 	echo '[{"Type":"tmpfs","Source":"tmpfs"}]' >list.json
 	fails 1 'idmount: apply: tmpfs: mount filesystem: it requires CAP_SYS_ADMIN in the user namespace that owns this mount namespace
-hint: run it as root; an ordinary user runs it below unshare --user --map-root-user --map-auto --mount, or uses idmount run' as 4321 "$IDMOUNT" apply list.json dst
+hint: run it as root; an ordinary user runs it under unshare --user --map-root-user --map-auto --mount, or uses idmount run' as 4321 "$IDMOUNT" apply list.json dst
 	unshare --user --map-root-user --mount "$IDMOUNT" apply list.json dst
 	echo '[{"Type":"sysfs","Source":"sysfs"}]' >list.json
 	fails 1 'idmount: apply: sysfs: mount filesystem: Operation not permitted

@@ -240,7 +240,7 @@ hint: mount it with -t ext4: by that name the same driver can" idmount check dis
 
 @test "without the privilege" {
 	refused 1 "$idmount_check src: map tree: it requires CAP_SYS_ADMIN in the user namespace that owns the mount namespace
-hint: run it as root; an ordinary user runs it below unshare --user --map-root-user --map-auto --mount, or uses idmount run" as 4321 "$IDMOUNT" check src
+hint: run it as root; an ordinary user runs it under unshare --user --map-root-user --map-auto --mount, or uses idmount run" as 4321 "$IDMOUNT" check src
 }
 
 @test "a wrong command line" {

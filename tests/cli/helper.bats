@@ -567,7 +567,7 @@ $some_can" mount -t idmap -o map=1000:2000 /proc dst
 		mount -t idmap -o map=1000:2000 src src/file
 	refused 32 'mount.idmap: no-such-user:0: parse map: unknown user "no-such-user"' idmap map=no-such-user:0
 	refused 32 'mount.idmap: write uid map: it requires CAP_SETUID in this user namespace
-hint: run it as root; an ordinary user runs it below unshare --user --map-root-user --map-auto --mount, or uses idmount run' \
+hint: run it as root; an ordinary user runs it under unshare --user --map-root-user --map-auto --mount, or uses idmount run' \
 		as 4321 "$(realpath /sbin/mount.idmap)" /mnt/src /mnt/dst -o map=0:1
 	# A mount at the target stays the same.
 	mount -t tmpfs old dst

@@ -1009,7 +1009,7 @@ without()
 }
 
 @test "a privilege that is missing is named" {
-	local hint='hint: run it as root; an ordinary user runs it below unshare --user --map-root-user --map-auto --mount, or uses idmount run'
+	local hint='hint: run it as root; an ordinary user runs it under unshare --user --map-root-user --map-auto --mount, or uses idmount run'
 
 	fails_always 1 "$idmount_mount write uid map: it requires CAP_SETUID in this user namespace
 $hint" without setuid "$IDMOUNT" mount -m 0:1 src dst
@@ -1020,7 +1020,7 @@ $hint" without setgid "$IDMOUNT" mount -m 0:1 src dst
 	noting without setfcap "$IDMOUNT" mount -m 0:1 src dst
 	idmount umount dst
 	fails_always 1 "$idmount_mount src: map tree: it requires CAP_SYS_ADMIN in the user namespace that owns the mount namespace
-hint: run it as root; an ordinary user runs it below unshare --user --map-root-user --map-auto --mount, or uses idmount run" without sys_admin "$IDMOUNT" mount -m 0:1 src dst
+hint: run it as root; an ordinary user runs it under unshare --user --map-root-user --map-auto --mount, or uses idmount run" without sys_admin "$IDMOUNT" mount -m 0:1 src dst
 }
 
 @test "works without CAP_DAC_OVERRIDE, which requires the child to stay alive" {
@@ -1032,10 +1032,10 @@ hint: run it as root; an ordinary user runs it below unshare --user --map-root-u
 	chmod 777 src dst /mnt
 	run -1 --separate-stderr as 4321 "$IDMOUNT" mount -m 4321:4321 src dst
 	same 'message' "$idmount_mount src: map tree: it requires CAP_SYS_ADMIN in the user namespace that owns the mount namespace
-hint: run it as root; an ordinary user runs it below unshare --user --map-root-user --map-auto --mount, or uses idmount run" "$stderr"
+hint: run it as root; an ordinary user runs it under unshare --user --map-root-user --map-auto --mount, or uses idmount run" "$stderr"
 	fails_always 1 "$stderr" as 4321 "$IDMOUNT" mount -m 4321:4321 src dst
 	fails_always 1 "$idmount_mount write uid map: it requires CAP_SETUID in this user namespace
-hint: run it as root; an ordinary user runs it below unshare --user --map-root-user --map-auto --mount, or uses idmount run" \
+hint: run it as root; an ordinary user runs it under unshare --user --map-root-user --map-auto --mount, or uses idmount run" \
 		as 4321 "$IDMOUNT" mount -m 0:1 --mkdir src new
 }
 
@@ -1052,7 +1052,7 @@ hint: run it as root; an ordinary user runs it below unshare --user --map-root-u
 hint: idmountd can map it, but is not running at $PWD/none; root starts it by idmountd --socket $PWD/none (from IDMOUNTD_SOCKET)" \
 		env IDMOUNTD_SOCKET="$PWD/none" unshare --user --map-root-user --mount "$IDMOUNT" mount -m 0:0 src dst
 	refused 1 "$idmount_mount src: map tree: it requires CAP_SYS_ADMIN in the user namespace that owns the mount namespace
-hint: run it below unshare --mount, which makes a mount namespace of this user namespace" \
+hint: run it under unshare --mount, which makes a mount namespace of this user namespace" \
 		unshare --user --map-root-user "$IDMOUNT" mount -m 0:0 src dst
 	refused 1 "$idmount_mount write uid map: seen uid 5 of the map is not an ID of this user namespace
 hint: /proc/self/uid_map lists those that exist" \
@@ -1400,7 +1400,7 @@ $some_can" idmount mount -R --skip-unmappable -m 1:2 src/proc dst
 	refused 1 'idmount: mount: no: open target: the target does not exist
 hint: create it first, or ask for it (--mkdir)' idmount mount -R --skip-unmappable -m 1:2 src/directory no
 	refused 1 'idmount: mount: make mount namespace: it requires CAP_SYS_ADMIN in this user namespace
-hint: run it as root; an ordinary user runs it below unshare --user --map-root-user --map-auto --mount, or uses idmount run' \
+hint: run it as root; an ordinary user runs it under unshare --user --map-root-user --map-auto --mount, or uses idmount run' \
 		setpriv --bounding-set -sys_admin --inh-caps=-all "$IDMOUNT" mount -R --skip-unmappable -m 1:2 src dst
 }
 
@@ -1502,7 +1502,7 @@ $some_can" idmount mount --dry-run -m 0:0 /proc dst
 
 @test "--dry-run: a user without the privilege learns what is missing" {
 	local missing='make mount namespace: it requires CAP_SYS_ADMIN in this user namespace
-hint: run it as root; an ordinary user runs it below unshare --user --map-root-user --map-auto --mount, or uses idmount run'
+hint: run it as root; an ordinary user runs it under unshare --user --map-root-user --map-auto --mount, or uses idmount run'
 
 	refused 1 "idmount: mount: $missing" as 4321 "$IDMOUNT" mount --dry-run -m 0:0 src dst
 	refused 1 "idmount: overlay: $missing" as 4321 "$IDMOUNT" overlay --dry-run -L src:dst dst

@@ -193,7 +193,7 @@ hint: map its layers instead, and put the overlay together from them" idmount ov
 
 	mkdir -p l1 l2 dst up work
 	fails 1 'idmount: overlay: open overlay: it requires CAP_SYS_ADMIN in the user namespace that owns this mount namespace
-hint: run it as root; an ordinary user runs it below unshare --user --map-root-user --map-auto --mount, or uses idmount run' as 4321 "$IDMOUNT" overlay -L l2:l1 dst
+hint: run it as root; an ordinary user runs it under unshare --user --map-root-user --map-auto --mount, or uses idmount run' as 4321 "$IDMOUNT" overlay -L l2:l1 dst
 	# An overlay without those options can be made there.
 	unshare --user --map-root-user --mount "$IDMOUNT" overlay -L l2:l1 dst
 	fails 1 'idmount: overlay: l2: open overlay: the kernel does not allow the caller to create this overlay
