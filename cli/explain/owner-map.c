@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* How a file whose owner has no number in a container gets the process as its owner. */
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,15 +17,34 @@ bool lacks_inside_owner(const struct verdict *v)
 			  idm_map_to_disk(userns, IDM_UID, v->result.uid, &inside) < 0);
 }
 
-/* Where the engine mounts it. The path of a mount in another mount namespace can have another beginning.
+/* A relative path begins in the working directory of the process. */
+static bool write_whole_path(const struct verdict *v, char *text, size_t size)
+{
+	char link[64], directory[VERDICT_TEXT];
+	ssize_t n;
+
+	if (*v->path == '/')
+		return write_cure(text, size, "%s", v->path);
+	snprintf(link, sizeof(link), "/proc/%d/cwd", (int)v->subject->pid);
+	n = readlink(link, directory, sizeof(directory) - 1);
+	if (n < 1)
+		return false;
+	directory[n] = '\0';
+	return write_cure(text, size, "%s/%s", n > 1 ? directory : "", v->path);
+}
+
+/*
+ * Where the engine mounts it. The path of a mount in another mount namespace can have another
+ * beginning.
  */
 static const char *find_destination(const struct verdict *v)
 {
 	const char *target = v->place->mount ? v->place->mount->target : "";
 	size_t n = strlen(target);
+	char path[VERDICT_TEXT];
 
-	if (n < 2 || strncmp(v->path, target, n) != 0 || !strchr("/", v->path[n]) ||
-	    strchr(target, '\''))
+	if (n < 2 || !write_whole_path(v, path, sizeof(path)) || strncmp(path, target, n) != 0 ||
+	    !strchr("/", path[n]) || strchr(target, '\''))
 		return "DEST";
 	return target + 1;
 }

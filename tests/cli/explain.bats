@@ -546,6 +546,8 @@ cures_inside()
 	[[ $output == *'refused, EACCES: the mode of others lacks r'* ]]
 	run -1 idmount explain --pid "$pid" --user 0:0 --write /mnt/src/file
 	[[ $output == *"to own it: run a new container with --annotation 'io.idmount.map/"*"=idmap=uids=@1000-0-1;gids=@1000-0-1'"* ]]
+	same 'to own it, by a relative path' "$(idmount explain --pid "$pid" --write --json /mnt/src/file | jq -r '.[0].toOwn')" \
+		"$(idmount explain --pid "$pid" --write --json "$(realpath -m --relative-to "$(readlink "/proc/$pid/cwd")" /mnt/src/file)" | jq -r '.[0].toOwn')"
 	run -1 idmount explain --userns "$pid" --user 0:0 --write /mnt/src/file
 	[[ $output == *'to own it: as root: idmount mount -m u:1000:'*' /mnt/src/file /mnt/src/file'* ]]
 	cure=$(sed -n 's/^ *to own it: as root: //p' <<<"$output")
