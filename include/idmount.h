@@ -1851,7 +1851,9 @@ enum idm_access {
 	IDM_ACCESS_CREATE,   /* create a file in this directory */
 	IDM_ACCESS_UNLINK,   /* remove it from its directory */
 	IDM_ACCESS_CHMOD,    /* change its mode */
-	IDM_ACCESS_CHOWN     /* change its owner, its group or both */
+	IDM_ACCESS_CHOWN,    /* change its owner, its group or both */
+	IDM_ACCESS_FOLLOW,   /* follow this symbolic link, which is the last component of a path */
+	IDM_ACCESS_OVERWRITE /* as IDM_ACCESS_WRITE with O_CREAT, for a file that exists: > of a shell */
 };
 
 /* The kernel's rule that refuses an access, and the errno. A later version can add rules. */
@@ -1871,7 +1873,12 @@ enum idm_access_rule {
 	IDM_RULE_STICKY,              /* EPERM: a sticky directory, and files of another user */
 	IDM_RULE_NOT_OWNER,           /* EPERM: the process does not own the file */
 	IDM_RULE_CHANGE_OWNER,        /* EPERM: the process may not change the owner */
-	IDM_RULE_CHANGE_GROUP         /* EPERM: the process may not change the group to this one */
+	IDM_RULE_CHANGE_GROUP,        /* EPERM: the process may not change the group to this one */
+	IDM_RULE_NOSYMFOLLOW,         /* ELOOP: a symbolic link on a mount with nosymfollow */
+	IDM_RULE_PROTECTED_LINK,      /* EACCES: a sticky directory, another user's link, and the sysctl
+					 fs.protected_symlinks */
+	IDM_RULE_PROTECTED_FILE       /* EACCES: a sticky directory, another user's file, O_CREAT, and the
+					 sysctl fs.protected_regular or fs.protected_fifos */
 };
 
 /* The entry of mode or ACL that applies to a process. */
@@ -1933,7 +1940,8 @@ struct idm_explain_options {
 	enum idm_access access;
 	uint32_t attr;                             /* IDM_ATTR_* of the mount */
 	const struct idm_explain_inode *inode;     /* the file or directory */
-	const struct idm_explain_inode *directory; /* IDM_ACCESS_UNLINK: the directory that it is in */
+	const struct idm_explain_inode *directory; /* IDM_ACCESS_UNLINK, IDM_ACCESS_FOLLOW and
+						      IDM_ACCESS_OVERWRITE: the directory that it is in */
 	const struct idm_map *mount_map; /* of the mount, as idm_list_path() reports it; NULL: none */
 	const struct idm_map *fs_map;    /* of the user namespace that mounted the filesystem, inside to
 					    outside; NULL: the initial one */
@@ -1947,6 +1955,9 @@ struct idm_explain_options {
 	uint32_t new_uid, new_gid; /* IDM_ACCESS_CHOWN: the arguments of chown(2), inside the process's user
 				      namespace; IDM_EXPLAIN_NO_ID: unchanged */
 	bool fs_readonly;          /* the filesystem, not the mount, is read-only */
+	uint32_t protected_symlinks, protected_regular,
+		protected_fifos;   /* the sysctls in /proc/sys/fs; the first is 0 for a link on the way, not
+				      at the end of a path, as the kernel protects none there */
 };
 #define IDM_EXPLAIN_OPTIONS_INIT \
 	{ \
@@ -1958,7 +1969,9 @@ struct idm_explain_options {
 		IDM_INIT_MEMBER(fs_capabilities, 0), IDM_INIT_MEMBER(groups, NULL), \
 		IDM_INIT_MEMBER(n_groups, 0), IDM_INIT_MEMBER(fsuid, 0), IDM_INIT_MEMBER(fsgid, 0), \
 		IDM_INIT_MEMBER(new_uid, IDM_EXPLAIN_NO_ID), \
-		IDM_INIT_MEMBER(new_gid, IDM_EXPLAIN_NO_ID), IDM_INIT_MEMBER(fs_readonly, false) \
+		IDM_INIT_MEMBER(new_gid, IDM_EXPLAIN_NO_ID), IDM_INIT_MEMBER(fs_readonly, false), \
+		IDM_INIT_MEMBER(protected_symlinks, 0), IDM_INIT_MEMBER(protected_regular, 0), \
+		IDM_INIT_MEMBER(protected_fifos, 0) \
 	}
 
 /*
@@ -2052,14 +2065,16 @@ void idm_explain_copy(const struct idm_explain_options *facts, struct idm_explai
 #define IDM_UNSEEN_ROOT 0x400U            /* the root directory of the process; taken for the caller's */
 #define IDM_UNSEEN_LSM 0x800U             /* a security module that has a label for the process also decides */
 #define IDM_UNSEEN_FS_RULES 0x1000U       /* the filesystem has rules of its own, as procfs and sysfs */
+#define IDM_UNSEEN_PROTECTION 0x2000U     /* the sysctls fs.protected_*, which matter here; taken for 2 */
 
 /* A place on the way to a path, for idm_explain(). The pointers are valid during the callback. */
 struct idm_explain_info {
 	size_t size;      /* sizeof(struct idm_explain_info) in the library; see IDM_HAS() */
 	const char *path; /* without symbolic links; from the root or working directory of the process */
-	const struct idm_explain_options *facts; /* access is IDM_ACCESS_EXECUTE on the way, else
-						    IDM_ACCESS_READ; idm_explain_copy() makes a copy that
-						    can be changed; directory is NULL on the way, of a
+	const struct idm_explain_options *facts; /* access is IDM_ACCESS_EXECUTE of a directory on the way,
+						    IDM_ACCESS_FOLLOW of a link, else IDM_ACCESS_READ;
+						    idm_explain_copy() makes a copy that can be changed;
+						    directory is NULL of a directory on the way, of a
 						    mount point, and of a path that does not end in a
 						    name */
 	const struct idm_mount_info *mount; /* NULL: IDM_UNSEEN_MOUNT */
@@ -2068,17 +2083,20 @@ struct idm_explain_info {
 	uint32_t file_capabilities_root;    /* the root ID of the user namespace that they are for */
 	uint32_t unseen;                    /* IDM_UNSEEN_* */
 	int fd;                             /* O_PATH; the library closes it */
-	bool is_last;                       /* it is the path itself, not a directory on the way */
+	bool is_last;                       /* it is the path itself, not a directory or link on the way */
 	int fs_userns_fd; /* the user namespace that mounted the filesystem, of which fs_map
 			     is the map; -1: the initial one, or IDM_UNSEEN_FS_USERNS; the
 			     library closes it */
+	uint64_t file_capabilities_inheritable; /* those that a program gets if the process has them, too */
+	bool file_capabilities_effective; /* the kernel does not execute the file if the process cannot get all
+					     of file_capabilities: EPERM */
 };
 
 #define IDM_EXPLAIN_NOFOLLOW 0x8U /* a symbolic link at the end of the path is not followed */
 
 /*
  * Collects the facts for idm_explain() about a process and a path. Calls back for each directory on the way,
- * from the first on, and for the path itself. Opens files with O_PATH only, and changes nothing.
+ * from the first on, for each symbolic link that is followed, and for the path itself. Opens files with O_PATH only, and changes nothing.
  *
  * @pid: the process, in the caller's PID namespace; 0 for the calling thread
  * @path: as the process sees it, from its root directory or, if relative, its working directory

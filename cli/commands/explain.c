@@ -69,7 +69,9 @@ static int note_verdict(const struct verdict *v, void *data)
 
 	request->refused |= v->result.errnum != 0 || v->is_unknown;
 	report_verdict(&request->report, v);
-	return v->result.errnum != 0 && !v->is_unknown;
+	if (!v->place->is_last && v->result.errnum && !v->is_unknown && !*request->report.closed)
+		snprintf(request->report.closed, sizeof(request->report.closed), "%s", v->path);
+	return 0;
 }
 
 /* The layer of the directory also decides about a removal. */
@@ -110,7 +112,7 @@ static void note_unseen_layers(struct request *request, struct verdict *v)
 	v->is_unknown = v->place->is_last && (merges || changes);
 }
 
-/* Returns 1 if it is refused, or -errno with the error filled in. */
+/* Returns 0, for a refusal too, or -errno with the error filled in. */
 static int find_verdict(struct request *request, struct verdict *v, struct idm_error *err)
 {
 	int r = fill_in_verdict(v, err);
@@ -126,6 +128,8 @@ static int find_verdict(struct request *request, struct verdict *v, struct idm_e
 	else if (is_on_overlay(v) && !judge_layers(request, v))
 		note_unseen_layers(request, v);
 	refuse_removal_elsewhere(v);
+	refuse_busy_file(v);
+	refuse_program(&request->report.privileges, v);
 	if (!v->place->is_last)
 		memcpy(request->copies, v->copies, sizeof(v->copies));
 	if (!v->place->is_last && !v->result.errnum)
@@ -196,7 +200,21 @@ struct visit {
 	struct idm_error *err;
 };
 
-/* Returns 1 to stop: a directory on the way refuses. */
+/* Most links are followed, and then are no step. */
+static int judge_link(struct request *request, struct verdict *v, struct idm_error *err)
+{
+	int r = fill_in_verdict(v, err);
+
+	if (r < 0 || (!v->result.errnum && !v->is_unknown))
+		return r;
+	r = report_path_place(&request->report, v, err);
+	if (r == 0)
+		r = fill_in_verdict(v, err);
+	request->report.unseen |= v->place->unseen & ~(uint32_t)IDM_UNSEEN_LAYERS;
+	return r < 0 ? r : note_verdict(v, request);
+}
+
+/* A directory on the way that refuses does not end the way: its cure may not be the only one. */
 static int explain_step(const struct idm_explain_info *place, void *data)
 {
 	const struct visit *visit = data;
@@ -212,6 +230,8 @@ static int explain_step(const struct idm_explain_info *place, void *data)
 	idm_explain_copy(place->facts, &v.facts);
 	r = add_subject(&request->subject, place, &v.facts, &unseen, visit->err);
 	request->uid = v.facts.fsuid;
+	if (r == 0 && v.facts.access == IDM_ACCESS_FOLLOW)
+		return judge_link(request, &v, visit->err);
 	if (r == 0)
 		settle_owner(&v, &inode);
 	if (v.has_certain_owner)
@@ -245,10 +265,12 @@ static int explain_one(struct request *request, const char *path)
 	r = idm_explain_path(request->subject.pid, path,
 			     request->accesses == 1U << IDM_ACCESS_UNLINK ? IDM_EXPLAIN_NOFOLLOW : 0,
 			     explain_step, &visit, &err);
-	if (r < 0)
+	if (r < 0 && *request->report.closed)
+		note_unreached(&request->report, &err);
+	else if (r < 0)
 		report_path_error(&request->report, &err, &request->subject, request->uid);
 	end_path_report(&request->report);
-	return r < 0 ? FAILED : DONE;
+	return r < 0 && !*request->report.closed ? FAILED : DONE;
 }
 
 /* ---- the command line ---- */

@@ -256,6 +256,8 @@ static bool choose_cure(const struct verdict *v, char *text, size_t size)
 		return !v->facts.fs_map && describe_remount(v, IDM_ATTR_NODEV, text, size);
 	case IDM_RULE_NOEXEC:
 		return describe_remount(v, IDM_ATTR_NOEXEC, text, size);
+	case IDM_RULE_NOSYMFOLLOW:
+		return describe_remount(v, IDM_ATTR_NOSYMFOLLOW, text, size);
 	case IDM_RULE_IMMUTABLE:
 		return change_file(v, "chattr -i", text, size);
 	case IDM_RULE_APPEND_ONLY:

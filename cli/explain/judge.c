@@ -168,12 +168,47 @@ static void doubt_kernel_rules(struct verdict *v)
 {
 	bool is_search = S_ISDIR(v->facts.inode->mode) && v->facts.access == IDM_ACCESS_EXECUTE;
 
-	if (!(v->place->unseen & IDM_UNSEEN_FS_RULES) || v->is_unknown ||
+	if (v->facts.access == IDM_ACCESS_FOLLOW || !(v->place->unseen & IDM_UNSEEN_FS_RULES) || v->is_unknown ||
 	    is_rule_of_mount(v->result.rule))
 		return;
 	v->is_unknown = is_on_procfs(v) ? v->result.errnum || v->place->is_last
 					: !v->result.errnum && !is_search;
 	v->doubt = "procfs permits it by a rule of its own";
+}
+
+/* ---- sticky directories ---- */
+
+static void doubt_protection(struct verdict *v)
+{
+	if (v->result.rule != IDM_RULE_PROTECTED_LINK || !(v->place->unseen & IDM_UNSEEN_PROTECTION))
+		return;
+	v->is_unknown = true;
+	v->doubt = "that setting is 0";
+}
+
+/* Shells open a file with O_CREAT to write to it. The kernel then has one more rule. */
+static void judge_overwrite(struct verdict *v)
+{
+	struct idm_explain_options facts = v->facts;
+	struct idm_explain_result result = IDM_EXPLAIN_RESULT_INIT;
+
+	v->overwrite_errnum = 0;
+	if (facts.access != IDM_ACCESS_WRITE || !facts.directory || S_ISDIR(facts.inode->mode))
+		return;
+	facts.access = IDM_ACCESS_OVERWRITE;
+	if (idm_explain(&facts, &result, NULL) == 0 && result.rule == IDM_RULE_PROTECTED_FILE)
+		v->overwrite_errnum = result.errnum;
+}
+
+const char *overwrite_text(const struct verdict *v)
+{
+	if (!v->overwrite_errnum)
+		return "";
+	return v->place->unseen & IDM_UNSEEN_PROTECTION
+		       ? "; with O_CREAT, as by > in a shell, EACCES if fs.protected_regular and "
+			 "fs.protected_fifos forbid that: another user owns it, in a sticky directory"
+		       : "; with O_CREAT, as by > in a shell, EACCES: another user owns it, in a sticky "
+			 "directory (fs.protected_regular, fs.protected_fifos)";
 }
 
 int fill_in_verdict(struct verdict *v, struct idm_error *err)
@@ -194,6 +229,12 @@ int fill_in_verdict(struct verdict *v, struct idm_error *err)
 		doubt_owner(v);
 	if (r == 0)
 		doubt_kernel_rules(v);
+	if (r == 0)
+		doubt_protection(v);
+	if (r == 0)
+		doubt_server(v);
+	if (r == 0)
+		judge_overwrite(v);
 	return r;
 }
 

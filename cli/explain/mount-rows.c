@@ -52,6 +52,36 @@ const char *find_path_below(const struct verdict *v, char *path, size_t size)
 	return path;
 }
 
+/* ---- options ---- */
+
+/* "36 35 0:42 / /target rw - fuse source options": returns the last word. */
+static char *copy_super_options(char *line, uint64_t id)
+{
+	unsigned long long found;
+	const char *rest = strstr(line, " - ");
+
+	if (!rest || sscanf(line, "%llu ", &found) != 1 || found != id)
+		return NULL;
+	line[strcspn(line, "\n")] = '\0';
+	return strdup(strrchr(rest, ' ') + 1);
+}
+
+char *read_super_options(const struct verdict *v)
+{
+	FILE *mountinfo = open_mountinfo(v->subject->pid);
+	char *line = NULL, *options = NULL;
+	size_t size = 0;
+	uint64_t id;
+
+	if (mountinfo && idm_short_mount_id(v->place->fd, &id) == 0)
+		while (!options && getline(&line, &size, mountinfo) > 0)
+			options = copy_super_options(line, id);
+	free(line);
+	if (mountinfo)
+		fclose(mountinfo);
+	return options;
+}
+
 /* ---- rows ---- */
 
 static int add_mount_row(const struct idm_mount_info *mount, void *data)

@@ -9,6 +9,9 @@
 
 FILE *open_mountinfo(pid_t pid); /* or NULL; 0: the caller */
 
+/* The options of the filesystem, as "rw,user_id=0"; NULL: not known. The caller frees them. */
+char *read_super_options(const struct verdict *v);
+
 /* The path of the file from the root directory of its filesystem, or NULL. `path` keeps it. */
 const char *find_path_below(const struct verdict *v, char *path, size_t size);
 

@@ -2,6 +2,7 @@
 /* What a program gets beyond its user: file capabilities, set-user-ID and set-group-ID bits. */
 #include "privileges.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,29 +24,51 @@ static const char nosuid[] = "the mount has nosuid";
 
 /* ---- what does not count ---- */
 
-/* Those of the caller are not those of another user's processes. */
-static bool has_no_new_privs(const struct subject *s)
+/* Reads a number of /proc/PID/status; 0 if it is not there. */
+static uint64_t read_status(const struct subject *s, const char *key, int base)
 {
-	AUTO_CLOSE int fd = -1;
+	AUTO_CLOSE int fd = open_process_file(s->pid, "status", O_RDONLY);
 	AUTO_FREE char *text = NULL; /* analyzer: gcc overlooks the NULL */
 	size_t n;
 
-	if (s->user && !s->pid)
-		return false;
-	fd = open_process_file(s->pid, "status", O_RDONLY);
-	return fd >= 0 && idm_read_file(fd, STATUS_MOST, &text, &n) == 0 &&
-	       strtoul(idm_procfs_find_line(text, "\nNoNewPrivs:"), NULL, 10) == 1;
+	return fd >= 0 && idm_read_file(fd, STATUS_MOST, &text, &n) == 0
+		       ? strtoull(idm_procfs_find_line(text, key), NULL, base)
+		       : 0;
+}
+
+/* Those of the caller are not those of another user's processes. */
+static bool has_no_new_privs(const struct subject *s)
+{
+	return !(s->user && !s->pid) && read_status(s, "\nNoNewPrivs:", 10) == 1;
+}
+
+/* A process with the credentials of --user has none. */
+static uint64_t inheritable_of(const struct subject *s)
+{
+	return s->user ? 0 : read_status(s, "\nCapInh:", 16);
+}
+
+/* A process that joins a user namespace has all. */
+static uint64_t bounding_set_of(const struct verdict *v)
+{
+	return v->subject->userns_pid ? ~0ULL : v->place->bounding_set;
+}
+
+/* mnt_may_suid() */
+static const char *find_loss_by_mount(const struct verdict *v)
+{
+	if (v->facts.attr & IDM_ATTR_NOSUID)
+		return nosuid;
+	if (!is_in_fs_userns(v->subject, v->place))
+		return "the process is not in the user namespace that mounted the filesystem";
+	return NULL;
 }
 
 static const char *find_loss_of_all(const struct verdict *v)
 {
-	if (v->facts.attr & IDM_ATTR_NOSUID)
-		return nosuid;
-	if (has_no_new_privs(v->subject))
-		return "the process has no_new_privs";
-	if (v->facts.fs_map && !v->facts.userns_map)
-		return "the process is not in the user namespace that mounted the filesystem";
-	return NULL;
+	const char *loss = find_loss_by_mount(v);
+
+	return !loss && has_no_new_privs(v->subject) ? "the process has no_new_privs" : loss;
 }
 
 /* bprm_fill_uid() */
@@ -95,6 +118,31 @@ static void find_losses(const struct verdict *v, struct privileges *p)
 			"of one above";
 }
 
+/* bprm_caps_from_vfs_caps(): also with no_new_privs, and for root. */
+static uint64_t find_missing(const struct verdict *v, const struct privileges *p)
+{
+	const struct idm_explain_info *place = v->place;
+	uint64_t missing = p->capabilities & ~bounding_set_of(v);
+
+	if (!place->file_capabilities_effective || !missing || find_loss_by_mount(v) ||
+	    !is_root_of_process(v, p->root))
+		return 0;
+	return missing & ~(place->file_capabilities_inheritable & inheritable_of(v->subject));
+}
+
+void refuse_program(const struct privileges *p, struct verdict *v)
+{
+	char names[CAPABILITY_TEXT];
+
+	if (v->facts.access != IDM_ACCESS_EXECUTE || !v->place->is_last || v->result.errnum ||
+	    v->is_unknown || !p->missing)
+		return;
+	write_capability_names(p->missing, names);
+	snprintf(v->other_reason, sizeof(v->other_reason),
+		 "the file requires %.400s, which the bounding set of the process lacks", names);
+	refuse_for_reason(v, EPERM, v->other_reason);
+}
+
 void find_privileges(const struct verdict *v, struct privileges *p)
 {
 	uint32_t mode = v->facts.inode->mode;
@@ -107,6 +155,7 @@ void find_privileges(const struct verdict *v, struct privileges *p)
 	if (!has_privileges(p))
 		return;
 	find_losses(v, p);
+	p->missing = find_missing(v, p);
 	if (p->lost_ids != nosuid || !describe_suid_cure(v, p->cure, sizeof(p->cure)))
 		*p->cure = '\0';
 }

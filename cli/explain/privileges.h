@@ -8,6 +8,7 @@
 
 struct privileges {
 	uint64_t capabilities; /* permitted ones, 1 << CAP_* */
+	uint64_t missing; /* of them, what the process cannot get; the kernel then refuses to execute */
 	uint32_t root;	       /* the root ID of the user namespace that they are for */
 	bool sets_user, sets_group;
 	/* Why they do not count; NULL: they do. */
@@ -16,6 +17,8 @@ struct privileges {
 };
 
 void find_privileges(const struct verdict *v, struct privileges *p);
+/* Refuses to execute a file if the process cannot get all of its capabilities. */
+void refuse_program(const struct privileges *p, struct verdict *v);
 bool has_privileges(const struct privileges *p);
 bool print_privileges(const struct privileges *p); /* whether a cure is there */
 

@@ -10,14 +10,6 @@
 #include "cli/common/mount-root.h"
 #include "mount-rows.h"
 
-static void refuse_removal(struct verdict *v, int errnum, const char *reason)
-{
-	v->result = (struct idm_explain_result)IDM_EXPLAIN_RESULT_INIT;
-	v->result.errnum = errnum;
-	v->reason = reason;
-	v->is_unknown = false;
-}
-
 /* ---- the last name ---- */
 
 static bool ends_in(const char *path, size_t n, const char *name)
@@ -36,11 +28,11 @@ bool refuse_last_name(const char *path, struct verdict *v)
 	while (n && path[n - 1] == '/')
 		n--;
 	if (ends_in(path, n, "."))
-		refuse_removal(v, EINVAL, "the path ends in .");
+		refuse_for_reason(v, EINVAL, "the path ends in .");
 	else if (ends_in(path, n, ".."))
-		refuse_removal(v, ENOTEMPTY, "the path ends in ..");
+		refuse_for_reason(v, ENOTEMPTY, "the path ends in ..");
 	else if (!n || strcmp(v->path, "/") == 0)
-		refuse_removal(v, EBUSY, "it is the root directory");
+		refuse_for_reason(v, EBUSY, "it is the root directory");
 	else
 		return false;
 	return true;
@@ -52,7 +44,7 @@ void refuse_removal_elsewhere(struct verdict *v)
 {
 	if (v->facts.access == IDM_ACCESS_UNLINK && v->place->is_last && !v->result.errnum &&
 	    is_covered_elsewhere(v))
-		refuse_removal(v, EBUSY, "it is a mount point on another mount of its filesystem");
+		refuse_for_reason(v, EBUSY, "it is a mount point on another mount of its filesystem");
 }
 
 bool is_covered_by_mount(const struct idm_explain_info *place)
@@ -105,7 +97,7 @@ static int judge_covered(const struct idm_explain_info *directory, void *data)
 	if (r < 0)
 		return r;
 	if (!v.result.rule)
-		refuse_removal(&v, EBUSY, "it is a mount point");
+		refuse_for_reason(&v, EBUSY, "it is a mount point");
 	return covered->report(&v, covered->data);
 }
 

@@ -32,7 +32,7 @@ static void note_owner_map(struct report *report, const struct verdict *v)
 		*report->to_own = '\0';
 }
 
-static void add_verdict(struct json *json, const struct verdict *v)
+static void add_verdict(struct json *json, const char *closed, const struct verdict *v)
 {
 	char text[VERDICT_TEXT];
 	bool refused = v->result.errnum != 0;
@@ -53,6 +53,11 @@ static void add_verdict(struct json *json, const struct verdict *v)
 	json_add_name(json, "cure", refused && describe_cure(v, text, sizeof(text)) ? text : NULL);
 	json_add_string(json, "toUseGroup",
 			refused && describe_kept_groups(v, text, sizeof(text)) ? text : NULL);
+	json_add_string(json, "errnoWithCreate",
+			v->overwrite_errnum && !(v->place->unseen & IDM_UNSEEN_PROTECTION)
+				? idm_errno_name(v->overwrite_errnum)
+				: NULL);
+	json_add_name(json, "behind", *closed ? closed : NULL);
 	json_close(json);
 }
 
@@ -63,18 +68,27 @@ static void note_required_user(struct report *report, const struct verdict *v)
 	report->has_unshare_cure |= is_rootless_container(v->subject->pid) && !lacks_inside_owner(v);
 }
 
+/* Whether the process passes there or not, the caller sees what is behind it. */
+static void begin_behind(struct report *report)
+{
+	if (!*report->closed || report->has_begun_behind)
+		return;
+	report->has_begun_behind = true;
+	print_row(MARK_NONE, "behind   what follows is behind %s, as if the process had got through",
+		  report->closed);
+}
+
 void report_verdict(struct report *report, const struct verdict *v)
 {
 	if (report->as_json && is_cured_by_owner_map(v) &&
 	    !describe_owner_map(v, report->to_own, sizeof(report->to_own)))
 		*report->to_own = '\0';
 	if (report->as_json) {
-		add_verdict(&report->json, v);
+		add_verdict(&report->json, report->closed, v);
 		return;
 	}
 	if (!print_verdict(v))
 		return;
-	report->has_cure_on_way |= !v->place->is_last;
 	if (cure_requires_root(v))
 		note_required_user(report, v);
 }
@@ -85,6 +99,7 @@ static int show_ids(struct verdict *v, struct idm_error *err)
 	struct idm_explain_inode inode = IDM_EXPLAIN_INODE_INIT;
 	struct idm_explain_options facts = v->facts;
 
+	facts.access = IDM_ACCESS_READ;
 	inode.mode = S_IFREG;
 	inode.uid = v->facts.inode->uid;
 	inode.gid = v->facts.inode->gid;
@@ -112,6 +127,7 @@ int report_path_place(struct report *report, struct verdict *v, struct idm_error
 	if (!report->has_process)
 		print_process(&v->facts);
 	report->has_process = true;
+	begin_behind(report);
 	print_place(v);
 	if (print_privileges(&report->privileges))
 		report->requires_root |= geteuid() != 0;
@@ -137,8 +153,8 @@ static void report_unseen(struct report *report)
 void begin_path_report(struct report *report, const char *path)
 {
 	report->unseen = 0;
-	report->requires_root = report->has_unshare_cure = report->has_cure_on_way = false;
-	*report->layer = *report->to_own = '\0';
+	report->requires_root = report->has_unshare_cure = report->has_begun_behind = false;
+	*report->layer = *report->to_own = *report->closed = *report->unreached = '\0';
 	report->owners = (struct owners){ 0 };
 	report->error.errnum = 0;
 	report->privileges = (struct privileges){ 0 };
@@ -170,6 +186,11 @@ static void hint_caller(struct idm_error *err, const struct subject *s, uint32_t
 	idm_hint(err,
 		 "%s%srun idmount explain as a user who may look there; the user of the process is %u",
 		 admits, *admits ? "; " : "", uid);
+}
+
+void note_unreached(struct report *report, const struct idm_error *err)
+{
+	snprintf(report->unreached, sizeof(report->unreached), "%s", err->message);
 }
 
 int report_path_error(struct report *report, struct idm_error *err, const struct subject *s,
@@ -227,10 +248,13 @@ static void print_cure_notes(const struct report *report)
 			  report->has_unshare_cure
 				  ? ", or those that podman unshare idmount explain shows"
 				  : "");
-	if (report->has_cure_on_way)
+	if (report->has_begun_behind)
+		print_row(MARK_NONE, "note     run the cures in this order");
+	if (*report->unreached)
 		print_row(MARK_NONE,
-			  "note     run this command again after the cure, for what is behind "
-			  "that directory");
+			  "note     run this command again after the cure: what is behind that "
+			  "directory is not judged: %s",
+			  report->unreached);
 }
 
 void end_path_report(struct report *report)

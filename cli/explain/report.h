@@ -19,7 +19,9 @@ struct report {
 	uint32_t unseen;
 	bool requires_root;	      /* a cure does */
 	bool has_unshare_cure;	      /* in podman's user namespace, it does not */
-	bool has_cure_on_way;	      /* what is behind that directory is not judged */
+	char closed[PATH_MAX];	      /* the first place on the way that refuses; "": none so far */
+	bool has_begun_behind;	      /* the line about it is printed */
+	char unreached[1024]; /* why what is behind it is not judged; "": it is */
 	struct json facts;	      /* JSON: members about the last place */
 	char layer[PATH_MAX];	      /* JSON: the file in a layer of an overlay */
 	char to_own[VERDICT_TEXT];    /* JSON: of describe_owner_map() */
@@ -31,6 +33,9 @@ struct report {
 /* Notes an error for JSON, and prints it. `uid` is the user of the process. */
 int report_path_error(struct report *report, struct idm_error *err, const struct subject *s,
 		      uint32_t uid);
+
+/* Keeps an error about what is behind a closed directory. It is not one about the path for the process. */
+void note_unreached(struct report *report, const struct idm_error *err);
 
 void begin_path_report(struct report *report, const char *path);
 void end_path_report(struct report *report);

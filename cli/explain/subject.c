@@ -225,6 +225,15 @@ static int find_fs_capabilities(const struct subject *s, const struct idm_explai
 		     : idm_find_capabilities_in(place->fs_userns_fd, &member, &facts->fs_capabilities);
 }
 
+bool is_in_fs_userns(const struct subject *s, const struct idm_explain_info *place)
+{
+	AUTO_CLOSE int ns = -1;
+
+	if (place->fs_userns_fd < 0 || open_subject_userns(s, &ns) < 0)
+		return true;
+	return ns >= 0 && idm_is_userns_below(ns, place->fs_userns_fd) != 0;
+}
+
 int add_subject(const struct subject *s, const struct idm_explain_info *place,
 		struct idm_explain_options *facts, uint32_t *unseen, struct idm_error *err)
 {

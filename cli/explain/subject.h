@@ -38,6 +38,12 @@ int check_container_alive(const struct subject *s);
 int add_subject(const struct subject *s, const struct idm_explain_info *place,
 		struct idm_explain_options *facts, uint32_t *unseen, struct idm_error *err);
 
+/*
+ * Whether the process is in the user namespace that mounted the filesystem, or in one below. True too if
+ * that is not visible.
+ */
+bool is_in_fs_userns(const struct subject *s, const struct idm_explain_info *place);
+
 /* ---- container.c ---- */
 
 /* Asks the engines that are installed for the first process of a container. Returns DONE with its pidfd,

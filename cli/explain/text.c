@@ -228,7 +228,7 @@ static void print_seen(const struct verdict *v)
 void print_place(const struct verdict *v)
 {
 	if (!v->place->is_last) {
-		print_inode("way", v->path, v->facts.inode);
+		print_inode(S_ISLNK(v->facts.inode->mode) ? "link" : "way", v->path, v->facts.inode);
 		return;
 	}
 	print_inode("file", v->path, v->facts.inode);
@@ -250,7 +250,7 @@ bool print_verdict(const struct verdict *v)
 	}
 	if (!v->result.errnum) {
 		if (v->place->is_last)
-			print_row(MARK_ALLOWED, "%-8s allowed", word);
+			print_row(MARK_ALLOWED, "%-8s allowed%s", word, overwrite_text(v));
 		return false;
 	}
 	describe_refusal(v, text, sizeof(text));

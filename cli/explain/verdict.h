@@ -28,10 +28,12 @@ struct verdict {
 	const char *doubt;		  /* is_unknown: which one, after "unless" */
 	int other_errnum;		  /* refused too, with a fact that is not visible; or 0 */
 	const char *other_case;		  /* other_errnum: which one, after "if" */
+	int overwrite_errnum;	  /* IDM_ACCESS_WRITE: a rule about O_CREAT refuses that; or 0 */
 	bool has_certain_owner;	  /* the layer of an overlay has told it */
 	const struct subject *subject;
 	unsigned int accesses; /* 1 << IDM_ACCESS_*: a cure for a permission cures these refusals, too */
 	char layer_reason[VERDICT_TEXT]; /* `reason`, if a layer of an overlay refuses */
+	char other_reason[VERDICT_TEXT]; /* `reason`, if it has a number or a name in it */
 	struct layer_copy copies[MOUNTERS_MOST]; /* by judge_layer(), for each of its mounters */
 	bool is_new_name;			 /* IDM_ACCESS_EXECUTE: of a name that no layer has */
 };
@@ -69,6 +71,22 @@ void doubt_owner(struct verdict *v);
 
 /* Judges the facts. Fills in result, reason and is_unknown. Returns 0, or -errno with the error. */
 int fill_in_verdict(struct verdict *v, struct idm_error *err);
+
+/* Refuses an access for a reason that is no rule of the library. */
+void refuse_for_reason(struct verdict *v, int errnum, const char *reason);
+
+/* Whether the kernel refuses the open(2) by which a shell's > writes to the file, and why. */
+const char *overwrite_text(const struct verdict *v);
+
+/* ---- busy.c ---- */
+
+/* Refuses to write to a program that runs, and to remove a swap file. */
+void refuse_busy_file(struct verdict *v);
+
+/* ---- server.c ---- */
+
+/* Refuses what a FUSE filesystem refuses to other users, and doubts what its server decides. */
+void doubt_server(struct verdict *v);
 
 /* Writes why the access is refused. */
 void describe_refusal(const struct verdict *v, char *text, size_t size);

@@ -8,6 +8,7 @@
 #include "lib/sys/capability.h"
 #include "layer.h"
 #include "lib/base/error.h"
+#include "lib/base/macros.h"
 
 const char *access_word(enum idm_access access, bool is_directory)
 {
@@ -15,7 +16,8 @@ const char *access_word(enum idm_access access, bool is_directory)
 		[IDM_ACCESS_READ] = "read",	[IDM_ACCESS_WRITE] = "write",
 		[IDM_ACCESS_EXECUTE] = "exec",	[IDM_ACCESS_CREATE] = "create",
 		[IDM_ACCESS_UNLINK] = "unlink", [IDM_ACCESS_CHMOD] = "chmod",
-		[IDM_ACCESS_CHOWN] = "chown",
+		[IDM_ACCESS_CHOWN] = "chown",	[IDM_ACCESS_FOLLOW] = "follow",
+		[IDM_ACCESS_OVERWRITE] = "write",
 	};
 
 	return is_directory && access == IDM_ACCESS_EXECUTE ? "search" : words[access];
@@ -221,6 +223,14 @@ static const char *rule_text(enum idm_access_rule rule)
 		return "it requires CAP_CHOWN";
 	case IDM_RULE_CHANGE_GROUP:
 		return "it requires the owner in that group, or CAP_CHOWN";
+	case IDM_RULE_NOSYMFOLLOW:
+		return "the mount has nosymfollow";
+	case IDM_RULE_PROTECTED_LINK:
+		return "another user owns this link in a sticky directory (fs.protected_symlinks); use the "
+		       "path of its destination";
+	case IDM_RULE_PROTECTED_FILE:
+		return "another user owns this file in a sticky directory (fs.protected_regular, "
+		       "fs.protected_fifos)";
 	case IDM_RULE_NONE:
 	case IDM_RULE_PERMISSION:
 	case IDM_RULE_UNMAPPED_OWNER:
@@ -286,8 +296,12 @@ void describe_refusal(const struct verdict *v, char *text, size_t size)
 
 const char *unknown_text(const struct verdict *v)
 {
-	return unseen_text(v->place->unseen & IDM_UNSEEN_FS_RULES ? IDM_UNSEEN_FS_RULES
-								  : IDM_UNSEEN_LAYERS);
+	static const uint32_t bits[] = { IDM_UNSEEN_FS_RULES, IDM_UNSEEN_SERVER };
+
+	for (size_t i = 0; i < ARRAY_SIZE(bits); i++)
+		if (v->place->unseen & bits[i])
+			return unseen_text(bits[i]);
+	return unseen_text(IDM_UNSEEN_LAYERS);
 }
 
 const char *unseen_text(uint32_t bit)
@@ -319,6 +333,9 @@ const char *unseen_text(uint32_t bit)
 		return "the root directory of the process is not visible: the path is that of the caller";
 	case IDM_UNSEEN_FS_RULES:
 		return "the filesystem is one of the kernel, with rules of its own";
+	case IDM_UNSEEN_PROTECTION:
+		return "the settings fs.protected_symlinks, fs.protected_regular and fs.protected_fifos are "
+		       "not readable";
 	case IDM_UNSEEN_LSM:
 		return "a security module (AppArmor, SELinux or Smack) also decides";
 	default:

@@ -29,7 +29,7 @@ static bool has_directory(const struct explained_path *e)
 {
 	uint64_t inner, outer;
 
-	return e->place->is_last && e->place->parent_fd >= 0 &&
+	return (e->place->is_last || e->place->is_link) && e->place->parent_fd >= 0 &&
 	       idm_short_mount_id(e->place->fd, &inner) == 0 &&
 	       idm_short_mount_id(e->place->parent_fd, &outer) == 0 && inner == outer;
 }
@@ -47,9 +47,40 @@ static void fill_in_process(const struct idm_process_facts *process, struct idm_
 static void add_file_capabilities(const struct explained_path *e, struct idm_explain_info *place)
 {
 	if (e->place->is_last && S_ISREG(e->inode.inode.mode) &&
-	    idm_collect_file_capabilities(e->place->fd, &place->file_capabilities,
-					  &place->file_capabilities_root) < 0)
+	    idm_collect_file_capabilities(e->place->fd, place) < 0)
 		place->unseen |= IDM_UNSEEN_FILE_CAPABILITIES;
+}
+
+static void fill_in_protection(const struct explained_path *e, struct idm_explain_options *facts)
+{
+	const struct idm_process_facts *process = &e->process;
+
+	facts->protected_symlinks = e->place->is_link && !e->place->is_at_the_end
+					    ? 0
+					    : process->protected_symlinks;
+	facts->protected_regular = process->protected_regular;
+	facts->protected_fifos = process->protected_fifos;
+}
+
+static enum idm_access first_access(const struct idm_way_place *place)
+{
+	if (place->is_link)
+		return IDM_ACCESS_FOLLOW;
+	return place->is_last ? IDM_ACCESS_READ : IDM_ACCESS_EXECUTE;
+}
+
+/* Neither the ACL nor the flags of a link decide about following it. */
+static uint32_t unseen_of_inode(const struct explained_path *e, bool directory)
+{
+	uint32_t unseen = e->inode.unseen;
+
+	if (e->place->is_link)
+		unseen &= IDM_UNSEEN_OWNER;
+	if (!directory)
+		return unseen;
+	if (e->process.protection_unseen && idm_is_protected_directory(&e->directory.inode))
+		unseen |= IDM_UNSEEN_PROTECTION;
+	return unseen | (e->directory.unseen & IDM_UNSEEN_OWNER);
 }
 
 static int pass_place(struct explained_path *e, const struct idm_mount_facts *mount, bool directory)
@@ -63,12 +94,12 @@ static int pass_place(struct explained_path *e, const struct idm_mount_facts *mo
 		.bounding_set = e->process.bounding_set,
 		.fd = e->place->fd,
 		.fs_userns_fd = e->fs.userns_fd,
-		.unseen = e->process.unseen | mount->unseen | e->fs.unseen | e->inode.unseen |
-			  (directory ? e->directory.unseen & IDM_UNSEEN_OWNER : 0),
+		.unseen = e->process.unseen | mount->unseen | e->fs.unseen |
+			  unseen_of_inode(e, directory),
 		.is_last = e->place->is_last,
 	};
 
-	facts.access = e->place->is_last ? IDM_ACCESS_READ : IDM_ACCESS_EXECUTE;
+	facts.access = first_access(e->place);
 	facts.attr = mount->attr;
 	facts.inode = &e->inode.inode;
 	facts.directory = directory ? &e->directory.inode : NULL;
@@ -80,6 +111,7 @@ static int pass_place(struct explained_path *e, const struct idm_mount_facts *mo
 	if (e->fs.map)
 		facts.attr |= IDM_ATTR_NODEV;
 	fill_in_process(&e->process, &facts);
+	fill_in_protection(e, &facts);
 	add_file_capabilities(e, &place);
 	return e->each(&place, e->data);
 }
@@ -117,8 +149,12 @@ static int collect_place(const struct idm_mount_facts *visible, void *data)
 	struct explained_path *e = data;
 	struct idm_mount_facts mount = *visible;
 	bool directory = has_directory(e);
-	int r = collect_fs(e, &mount);
+	int r;
 
+	/* Such a link is a mount point. It has no directory to be judged by. */
+	if (e->place->is_link && !directory)
+		return 0;
+	r = collect_fs(e, &mount);
 	mount.fs_map = e->fs.map;
 	if (r == 0)
 		r = collect_inodes(e, &mount, directory);

@@ -51,17 +51,27 @@ static int check_process(const struct idm_explain_options *facts, struct idm_err
 	return 0;
 }
 
+static bool requires_directory(enum idm_access access)
+{
+	return access == IDM_ACCESS_UNLINK || access == IDM_ACCESS_FOLLOW ||
+	       access == IDM_ACCESS_OVERWRITE;
+}
+
 static int check_types(const struct idm_explain_options *facts, const struct idm_judge *judge,
 		       struct idm_error *err)
 {
 	uint32_t mode = judge->inode.inode->mode;
 
-	if (facts->access == IDM_ACCESS_UNLINK && !S_ISDIR(judge->directory.inode->mode))
+	if (requires_directory(facts->access) && !S_ISDIR(judge->directory.inode->mode))
 		return idm_fail(err, -EINVAL, step_explain, NULL,
 				"expected a directory that the file is in");
 	if (facts->access == IDM_ACCESS_CREATE && !S_ISDIR(mode))
 		return idm_fail(err, -EINVAL, step_explain, NULL, "expected a directory to create in");
-	if (facts->access != IDM_ACCESS_UNLINK && S_ISLNK(mode))
+	if (facts->access == IDM_ACCESS_FOLLOW && !S_ISLNK(mode))
+		return idm_fail(err, -EINVAL, step_explain, NULL, "expected a symbolic link");
+	if (facts->access == IDM_ACCESS_OVERWRITE && S_ISDIR(mode))
+		return idm_fail(err, -EINVAL, step_explain, NULL, "expected a file, got a directory");
+	if (facts->access != IDM_ACCESS_UNLINK && facts->access != IDM_ACCESS_FOLLOW && S_ISLNK(mode))
 		return idm_fail(err, -EINVAL, step_explain, NULL,
 				"expected the destination of a symbolic link, got the link");
 	return 0;
@@ -95,6 +105,10 @@ static int judge_access(struct idm_judge *judge)
 		return idm_check_chmod(judge);
 	case IDM_ACCESS_CHOWN:
 		return idm_check_chown(judge);
+	case IDM_ACCESS_FOLLOW:
+		return idm_check_follow(judge);
+	case IDM_ACCESS_OVERWRITE:
+		return idm_check_overwrite(judge);
 	}
 	return 0;
 }
@@ -118,16 +132,16 @@ static int explain_copied(const struct idm_explain_options *facts, struct idm_ex
 	struct idm_judge judge = { .facts = facts, .result = result };
 	int r;
 
-	if (facts->access < IDM_ACCESS_READ || facts->access > IDM_ACCESS_CHOWN)
+	if (facts->access < IDM_ACCESS_READ || facts->access > IDM_ACCESS_OVERWRITE)
 		return idm_fail(err, -EINVAL, step_explain, NULL, "unknown access %d",
 				(int)facts->access);
-	if (!facts->inode || (facts->access == IDM_ACCESS_UNLINK && !facts->directory))
+	if (!facts->inode || (requires_directory(facts->access) && !facts->directory))
 		return idm_fail(err, -EINVAL, step_explain, NULL, "expected %s, got NULL",
 				facts->inode ? "directory" : "inode");
 	r = check_process(facts, err);
 	if (r == 0)
 		r = copy_inode(&inode, facts->inode, err);
-	if (r == 0 && facts->access == IDM_ACCESS_UNLINK)
+	if (r == 0 && requires_directory(facts->access))
 		r = copy_inode(&directory, facts->directory, err);
 	if (r < 0)
 		return r;

@@ -57,21 +57,27 @@ int idm_collect_acl(int fd, struct idm_acl_facts *acl)
 	return 1;
 }
 
-int idm_collect_file_capabilities(int fd, uint64_t *permitted, uint32_t *root_id)
+static uint64_t join_capabilities(uint32_t low, uint32_t high)
+{
+	return le32toh(low) | (uint64_t)le32toh(high) << 32;
+}
+
+int idm_collect_file_capabilities(int fd, struct idm_explain_info *place)
 {
 	struct vfs_ns_cap_data stored = { 0 };
 	ssize_t n = idm_sys_getxattr(fd, "security.capability", &stored, sizeof(stored));
 
-	*permitted = 0;
-	*root_id = 0;
 	if (n < 0)
 		return means_none(n);
 	if (n < (ssize_t)sizeof(struct vfs_cap_data))
 		return -EOPNOTSUPP;
-	*permitted = le32toh(stored.data[0].permitted) | (uint64_t)le32toh(stored.data[1].permitted)
-								 << 32;
+	place->file_capabilities =
+		join_capabilities(stored.data[0].permitted, stored.data[1].permitted);
+	place->file_capabilities_inheritable =
+		join_capabilities(stored.data[0].inheritable, stored.data[1].inheritable);
+	place->file_capabilities_effective = le32toh(stored.magic_etc) & VFS_CAP_FLAGS_EFFECTIVE;
 	/* Without a root ID, the capabilities are those of the initial user namespace. */
 	if (n == sizeof(stored))
-		*root_id = le32toh(stored.rootid);
+		place->file_capabilities_root = le32toh(stored.rootid);
 	return 1;
 }

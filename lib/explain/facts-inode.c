@@ -12,9 +12,10 @@
 /* An owner without a number in the caller's user namespace exists all the same: it is not unmapped. */
 #define HIDDEN_ID (IDM_EXPLAIN_NO_ID - 1)
 
+/* Without AT_STATX_DONT_SYNC: FUSE and NFS know nothing about a file that they were not asked about. */
 static int query_inode(int fd, struct statx *st)
 {
-	return idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
+	return idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT,
 			     STATX_TYPE | STATX_MODE | STATX_UID | STATX_GID, st);
 }
 

@@ -53,11 +53,26 @@ static bool is_fs_readonly(const struct idm_process_facts *process, int fd, bool
 	return head.sb_flags & SB_RDONLY;
 }
 
+/* "fuse", "fuseblk" and "fuse.sshfs", but not "fusectl", which is the kernel's. */
+static bool is_fuse(const char *fstype)
+{
+	return strcmp(fstype, "fuse") == 0 || strncmp(fstype, "fuse.", 5) == 0 ||
+	       strncmp(fstype, "fuseblk", 7) == 0;
+}
+
+/* The server of FUSE can refuse statfs(2). */
+static void note_fuse(struct idm_mount_facts *mount)
+{
+	if (mount->info && is_fuse(mount->info->fstype))
+		mount->unseen |= IDM_UNSEEN_SERVER;
+}
+
 static void collect_statfs(const struct idm_process_facts *process, int fd,
 			   struct idm_mount_facts *mount)
 {
 	struct statfs fs;
 
+	note_fuse(mount);
 	if (idm_sys_fstatfs(fd, &fs) < 0)
 		return;
 	if (!mount->info)

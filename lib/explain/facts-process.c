@@ -293,6 +293,7 @@ int idm_collect_process(pid_t pid, struct idm_process_facts *process, struct idm
 					       .overflow_gid = idm_overflow_id(IDM_GID) };
 	if (pid < 0)
 		return idm_fail(err, -EINVAL, step, NULL, "expected a process number, got %d", (int)pid);
+	idm_collect_protection(process);
 	r = pid ? collect_other(process, pid, err) : collect_self(process, err);
 	if (r == 0)
 		note_invisible_ids(process);

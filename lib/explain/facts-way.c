@@ -32,10 +32,16 @@ struct walker {
 	char other[2 * TEXT_SIZE]; /* one of these with the other */
 };
 
-static int fail_here(struct walker *w, int code, const char *name)
+/* Writes the path of the name in `fd` into w->other. */
+static void write_name(struct walker *w, const char *name)
 {
 	snprintf(w->other, sizeof(w->other), "%s%s%s", w->shown,
 		 *name && w->shown[strlen(w->shown) - 1] != '/' ? "/" : "", name);
+}
+
+static int fail_here(struct walker *w, int code, const char *name)
+{
+	write_name(w, name);
 	if (code == -ENAMETOOLONG)
 		return idm_fail(w->way->err, code, step, NULL, "the path is too long");
 	return idm_fail_to_look(w->way->err, code, w->other, w->fd);
@@ -122,16 +128,33 @@ static bool is_link_of_procfs(int fd)
 	return idm_sys_fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
 }
 
+/* The kernel protects a link only at the end of a path. Slashes behind it do not matter. */
+static int report_link(struct walker *w, int fd, const char *name)
+{
+	const struct idm_way_place place = { .fd = fd,
+					     .parent_fd = w->fd,
+					     .path = w->other,
+					     .is_link = true,
+					     .is_at_the_end = !w->rest[strspn(w->rest, "/")] };
+
+	write_name(w, name);
+	return w->way->each(&place, w->way->data);
+}
+
 static int follow_link(struct walker *w, int fd, const char *name)
 {
 	char target[PATH_MAX];
 	ssize_t n;
+	int r;
 
 	if (++w->links > LINKS_MOST)
 		return fail_here(w, -ELOOP, name);
 	if (is_link_of_procfs(fd))
 		return idm_fail(w->way->err, -EOPNOTSUPP, step, name,
 				"a symbolic link in procfs depends on the process that reads it");
+	r = report_link(w, fd, name);
+	if (r != 0)
+		return r;
 	n = idm_sys_readlinkat(fd, "", target, sizeof(target) - 1);
 	if (n < 0)
 		return fail_here(w, (int)n, name);
@@ -176,7 +199,10 @@ static int read_component(struct walker *w, char name[NAME_MAX + 1])
 
 static int report_place(struct walker *w, bool is_last)
 {
-	const struct idm_way_place place = { w->fd, w->parent_fd, w->shown, is_last };
+	const struct idm_way_place place = { .fd = w->fd,
+					     .parent_fd = w->parent_fd,
+					     .path = w->shown,
+					     .is_last = is_last };
 
 	if (w->is_reported && !is_last)
 		return 0;

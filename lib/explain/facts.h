@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The collectors of facts: facts-process.c, facts-lsm.c, facts-mount.c, facts-fs-userns.c,
- * facts-inode.c and facts-acl.c. facts-way.c walks to the path, and explain-path.c hands the facts of each place to the
+ * The collectors of facts: facts-process.c, facts-lsm.c, facts-protection.c, facts-mount.c,
+ * facts-fs-userns.c, facts-inode.c and facts-acl.c. facts-way.c walks to the path, and explain-path.c hands the facts of each place to the
  * caller. They change nothing: files are opened with O_PATH only.
  */
 #ifndef IDM_EXPLAIN_FACTS_H
@@ -35,12 +35,21 @@ struct idm_process_facts {
 	bool is_initial;		     /* it is in the initial user namespace */
 	bool caller_is_initial;		     /* the caller is in it */
 	uint32_t overflow_uid, overflow_gid; /* shown for IDs that the caller's user namespace lacks */
+	uint32_t protected_symlinks, protected_regular, protected_fifos; /* of the machine */
+	bool protection_unseen;		     /* those are not readable */
 	uint32_t unseen;		     /* IDM_UNSEEN_* */
 };
 
 /* `pid` 0 is the calling thread. Call idm_release_process() whatever came back. */
 int idm_collect_process(pid_t pid, struct idm_process_facts *process, struct idm_error *err);
 void idm_release_process(struct idm_process_facts *process);
+
+/* ---- facts-protection.c ---- */
+
+void idm_collect_protection(struct idm_process_facts *process);
+
+/* Whether these sysctls can decide about links or files in the directory. */
+bool idm_is_protected_directory(const struct idm_explain_inode *directory);
 
 /* ---- own-id-map.c ---- */
 
@@ -109,8 +118,8 @@ struct idm_acl_facts {
 /* Returns 1, 0: the file has no list, or -errno: it cannot be read. */
 int idm_collect_acl(int fd, struct idm_acl_facts *acl);
 
-/* The same with the capabilities that the file has for a program. */
-int idm_collect_file_capabilities(int fd, uint64_t *permitted, uint32_t *root_id);
+/* The same with the capabilities that the file has for a program. The place has none before. */
+int idm_collect_file_capabilities(int fd, struct idm_explain_info *place);
 
 /* ---- facts-inode.c ---- */
 
@@ -130,12 +139,14 @@ struct idm_way_place {
 	int parent_fd; /* -1: the last component is no name */
 	const char *path;
 	bool is_last;
+	bool is_link;	    /* a symbolic link that is followed */
+	bool is_at_the_end; /* is_link: it is the last component of the path, or of such a link's text */
 };
 
 struct idm_way {
 	const struct idm_process_facts *process;
 	bool nofollow;
-	/* Called for each directory on the way, and for the path itself. Not 0 stops. */
+	/* Called for each directory on the way, each link, and for the path itself. Not 0 stops. */
 	int (*each)(const struct idm_way_place *place, void *data);
 	void *data;
 	struct idm_error *err;

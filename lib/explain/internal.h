@@ -70,6 +70,11 @@ int idm_check_permission(struct idm_judge *judge, const struct idm_seen_inode *s
 int idm_check_open(struct idm_judge *judge, unsigned int want);
 int idm_check_execute(struct idm_judge *judge);
 
+/* ---- protection.c ---- */
+
+int idm_check_follow(struct idm_judge *judge);
+int idm_check_overwrite(struct idm_judge *judge);
+
 /* ---- change.c ---- */
 
 int idm_check_create(struct idm_judge *judge);

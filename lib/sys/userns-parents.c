@@ -39,3 +39,17 @@ int idm_find_capabilities_in(int userns_fd, const struct idm_userns_member *memb
 	}
 	return ns < 0 ? ns : 0;
 }
+
+int idm_is_userns_below(int userns_fd, int top_fd)
+{
+	AUTO_CLOSE int ns = idm_sys_dup(userns_fd);
+
+	for (int level = 0; level < IDM_USERNS_LEVELS_MOST && ns >= 0; level++) {
+		if (idm_is_same_inode(ns, top_fd))
+			return 1;
+		if (idm_is_initial_userns(ns))
+			return 0;
+		idm_replace_by_parent_userns(&ns);
+	}
+	return ns < 0 ? ns : 0;
+}

@@ -26,4 +26,7 @@ void idm_replace_by_parent_userns(int *userns_fd);
 int idm_find_capabilities_in(int userns_fd, const struct idm_userns_member *member,
 			     uint64_t *capabilities);
 
+/* Whether a user namespace is `top` or below it: 1, 0, or -errno: it is not visible to the caller. */
+int idm_is_userns_below(int userns_fd, int top_fd);
+
 #endif

@@ -154,6 +154,9 @@ TEST(explain)
 	assert_at(struct idm_explain_options, new_uid, 96);
 	assert_at(struct idm_explain_options, new_gid, 100);
 	assert_at(struct idm_explain_options, fs_readonly, 104);
+	assert_at(struct idm_explain_options, protected_symlinks, 108);
+	assert_at(struct idm_explain_options, protected_regular, 112);
+	assert_at(struct idm_explain_options, protected_fifos, 116);
 	assert_at(struct idm_explain_result, rule, 8);
 	assert_at(struct idm_explain_result, errnum, 12);
 	assert_at(struct idm_explain_result, entry, 16);
@@ -175,6 +178,8 @@ TEST(explain)
 	assert_at(struct idm_explain_info, fd, 56);
 	assert_at(struct idm_explain_info, is_last, 60);
 	assert_at(struct idm_explain_info, fs_userns_fd, 64);
+	assert_at(struct idm_explain_info, file_capabilities_inheritable, 72);
+	assert_at(struct idm_explain_info, file_capabilities_effective, 80);
 	assert_int_equal(sizeof(struct idm_acl_entry), 12);
 }
 

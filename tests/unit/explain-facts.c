@@ -202,6 +202,81 @@ TEST(a_chown_of_a_setuid_file_changes_its_mode)
 	assert_int_equal(result.capability, CAP_FOWNER);
 }
 
+/* ---- sticky directories ---- */
+
+/* In a directory as /tmp: of root, and all may write to it. The file is that of 1000, as in start(). */
+static void start_in(struct idm_explain_inode *directory, enum idm_access access, uint32_t mode)
+{
+	start(access);
+	inode.mode = mode;
+	*directory = (struct idm_explain_inode)IDM_EXPLAIN_INODE_INIT;
+	directory->mode = S_IFDIR | S_ISVTX | 0777;
+	facts.directory = directory;
+}
+
+/* may_follow_link() */
+TEST(a_link_of_another_user_in_a_sticky_directory)
+{
+	struct idm_explain_inode directory;
+
+	start_in(&directory, IDM_ACCESS_FOLLOW, S_IFLNK | 0777);
+	assert_allowed();
+	facts.protected_symlinks = 1;
+	assert_refused(IDM_RULE_PROTECTED_LINK, EACCES);
+	/* No capability helps. */
+	facts.capabilities = ~0ULL;
+	facts.attr = IDM_ATTR_NOSYMFOLLOW;
+	assert_refused(IDM_RULE_PROTECTED_LINK, EACCES);
+	facts.fsuid = 1000;
+	assert_refused(IDM_RULE_NOSYMFOLLOW, ELOOP);
+	facts.fsuid = 2000;
+	facts.attr = 0;
+	directory.uid = 1000;
+	assert_allowed();
+	directory.uid = 0;
+	directory.mode = S_IFDIR | S_ISVTX | 0775;
+	assert_allowed();
+	directory.mode = S_IFDIR | 0777;
+	assert_allowed();
+}
+
+/* Two owners that the map leaves out are not the same. */
+TEST(a_link_whose_owner_the_mount_does_not_map)
+{
+	AUTO_MAP struct idm_map *map = map_of("0:0:10,2000:2000:1");
+	struct idm_explain_inode directory;
+
+	start_in(&directory, IDM_ACCESS_FOLLOW, S_IFLNK | 0777);
+	facts.protected_symlinks = 1;
+	facts.mount_map = map;
+	directory.uid = 1000;
+	assert_refused(IDM_RULE_PROTECTED_LINK, EACCES);
+}
+
+/* may_create_in_sticky() */
+TEST(a_file_of_another_user_in_a_sticky_directory_that_is_opened_with_o_creat)
+{
+	struct idm_explain_inode directory;
+
+	start_in(&directory, IDM_ACCESS_OVERWRITE, S_IFREG | 0666);
+	facts.protected_fifos = 1;
+	assert_allowed();
+	facts.protected_regular = 1;
+	assert_refused(IDM_RULE_PROTECTED_FILE, EACCES);
+	directory.mode = S_IFDIR | S_ISVTX | 0770;
+	assert_allowed();
+	facts.protected_regular = 2;
+	assert_refused(IDM_RULE_PROTECTED_FILE, EACCES);
+	directory.uid = 1000;
+	assert_allowed();
+	/* Then the rules of IDM_ACCESS_WRITE. */
+	inode.mode = S_IFREG | 0644;
+	assert_refused(IDM_RULE_PERMISSION, EACCES);
+	/* A device has no setting. */
+	start_in(&directory, IDM_ACCESS_OVERWRITE, S_IFCHR | 0666);
+	assert_refused(IDM_RULE_PROTECTED_FILE, EACCES);
+}
+
 /* ---- wrong facts ---- */
 
 static void assert_wrong(const char *reason)
@@ -216,10 +291,12 @@ static void assert_wrong(const char *reason)
 
 TEST(wrong_facts)
 {
+	struct idm_explain_inode directory;
+
 	start(0);
 	assert_wrong("unknown access 0");
-	start(IDM_ACCESS_CHOWN + 1);
-	assert_wrong("unknown access 8");
+	start(IDM_ACCESS_OVERWRITE + 1);
+	assert_wrong("unknown access 10");
 	start(IDM_ACCESS_READ);
 	facts.inode = NULL;
 	assert_wrong("expected inode, got NULL");
@@ -232,6 +309,12 @@ TEST(wrong_facts)
 	start(IDM_ACCESS_READ);
 	inode.mode = S_IFLNK | 0777;
 	assert_wrong("expected the destination of a symbolic link, got the link");
+	start(IDM_ACCESS_FOLLOW);
+	assert_wrong("expected directory, got NULL");
+	start_in(&directory, IDM_ACCESS_FOLLOW, S_IFREG | 0644);
+	assert_wrong("expected a symbolic link");
+	start_in(&directory, IDM_ACCESS_OVERWRITE, S_IFDIR | 0755);
+	assert_wrong("expected a file, got a directory");
 	start(IDM_ACCESS_READ);
 	facts.fsuid = IDM_EXPLAIN_NO_ID;
 	assert_wrong("4294967295 is not an ID of a process");

@@ -437,11 +437,43 @@ TEST(the_way_has_each_directory_once_and_the_callback_stops_it)
 	make_dir(SCRATCH "/a/b", 0755, 0, 0);
 	must(symlink("b", SCRATCH "/a/link"));
 	assert_int_equal(idm_explain_path(0, SCRATCH "/a/./link", 0, count_places, &places, &err), 7);
-	/* "/", "/mnt", "/mnt/a" and "/mnt/a/b" */
-	assert_int_equal(places, 4);
+	/* "/", "/mnt", "/mnt/a", the link and "/mnt/a/b" */
+	assert_int_equal(places, 5);
 	must(chdir(SCRATCH "/a/b"));
 	assert_string_equal(explain(0, "../link/..", IDM_ACCESS_READ).path, "..");
 	assert_string_equal(explain(0, "../../../../..", IDM_ACCESS_READ).path, "/");
+}
+
+/* Of each link: its path, whether the kernel protects it, and the directory that it is in. */
+static int describe_links(const struct idm_explain_info *place, void *data)
+{
+	const struct idm_explain_options *facts = place->facts;
+	char *text = data;
+	size_t n = strlen(text);
+
+	if (facts->access == IDM_ACCESS_FOLLOW)
+		snprintf(text + n, 256 - n, "%s%s in %o;", place->path,
+			 facts->protected_symlinks ? " at the end" : "", facts->directory->mode);
+	return 0;
+}
+
+TEST(links_on_the_way_and_at_the_end_of_it)
+{
+	AUTO_CLOSE int settings = (int)must(open("/proc/sys/fs/protected_symlinks", O_RDONLY | O_CLOEXEC));
+	char text[256] = "", value;
+	struct idm_error err;
+
+	scratch_enter();
+	make_dir(SCRATCH "/a/b", 0750, 0, 0);
+	must(symlink("a", SCRATCH "/first"));
+	must(symlink("../first/b", SCRATCH "/a/second"));
+	/* The settings are the machine's, so that this process sees others. */
+	scratch_file(SCRATCH "/setting", "1\n");
+	do_mount(SCRATCH "/setting", "/proc/sys/fs/protected_symlinks", NULL, MS_BIND, NULL);
+	assert_ok(idm_explain_path(0, SCRATCH "/first/second/", 0, describe_links, text, &err), &err);
+	assert_string_equal(text, "/mnt/first in 40755;/mnt/a/second at the end in 40755;/mnt/first in 40755;");
+	do_umount("/proc/sys/fs/protected_symlinks");
+	assert_int_equal(must(read(settings, &value, 1)), 1);
 }
 
 TEST(bad_paths)
