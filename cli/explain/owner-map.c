@@ -75,7 +75,8 @@ static bool has_row_of_both(const struct idm_map *userns, unsigned int kind, uin
 
 /*
  * crun before 1.13 and podman before 5.0 look up the first number of a relative entry in the map of the
- * container, later ones the second number. Without a row that has both, the numbers are the host's.
+ * container, later ones the second number. Without a row that has both, the numbers are the host's. A
+ * new container has the same ones, except with --userns=auto: there the annotation is the cure.
  */
 static bool write_podman_map(const struct verdict *v, const char *map, char *text, size_t size)
 {
@@ -89,6 +90,8 @@ static bool write_podman_map(const struct verdict *v, const char *map, char *tex
 	if (has_row_of_both(facts->userns_map, IDM_UID, inode->uid, uid) &&
 	    has_row_of_both(facts->userns_map, IDM_GID, inode->gid, gid))
 		return write_cure(text, size, "%s", map);
+	if (has_automatic_userns(v->subject))
+		return false;
 	return write_cure(text, size, "uids=%u-%u-1;gids=%u-%u-1", inode->uid, facts->fsuid, inode->gid,
 			  facts->fsgid);
 }

@@ -116,6 +116,15 @@ bool has_podman_runc(const struct subject *s)
 	return strcmp(slash ? slash + 1 : runtime, "runc") == 0;
 }
 
+/* "[podman run --userns=auto …]". A container that other programs made has no such command. */
+bool has_automatic_userns(const struct subject *s)
+{
+	char command[4096];
+
+	ask_podman(s, "{{.Config.CreateCommand}}", command, sizeof(command));
+	return strstr(command, "--userns=auto") || strstr(command, "--userns auto");
+}
+
 void find_podman_source(const struct subject *s, const char *destination, char *source, size_t size)
 {
 	char format[1024];

@@ -61,6 +61,9 @@ bool is_in_own_podman(const struct subject *s);
 /* Whether the runtime of that container is runc, by name or path. */
 bool has_podman_runc(const struct subject *s);
 
+/* Whether podman chose the IDs of that container, by --userns=auto. A new container gets others. */
+bool has_automatic_userns(const struct subject *s);
+
 /* Whether root made the container's user namespace. Others get only maps of the IDs that it has. */
 bool is_container_of_root(pid_t pid);
 

@@ -326,6 +326,25 @@ to_own()
 	same 'on disk' 1000:1000 "$(owner vol/new)"
 }
 
+# podman chose the container's IDs on the host. A new container gets others.
+@test "idmount explain: an ID on disk beyond those of a container with --userns=auto: the annotation" {
+	local userns=(--userns=auto:size=500) option
+
+	cgroups=(--cgroups=disabled)
+	printf '%s\n' '[storage.options]' 'root-auto-userns-user = "daemon"' >>storage.conf
+	echo daemon:300000:131072 >ranges
+	mount --bind ranges /etc/subuid
+	mount --bind ranges /etc/subgid
+	start_explained crun
+	to_own --container explained
+	same 'the option' "--annotation io.idmount.map/vol=idmap=uids=@1000-0-1;gids=@1000-0-1" "${option[*]}"
+	# While the first one has its IDs.
+	inside $'0:0 /vol/ours\n0:0 /vol/new' hooked crun "${userns[@]}" -v /mnt/vol:/vol "${option[@]}" -- \
+		sh -c 'touch /vol/new; stat -c "%u:%g %n" /vol/ours /vol/new'
+	same 'on disk' 1000:1000 "$(owner vol/new)"
+	remove_explained
+}
+
 @test "idmount explain: a process of podman by its control group" {
 	local userns=(--uidmap 0:100000:65536 --gidmap 0:100000:65536) option
 
