@@ -69,8 +69,10 @@ static int note_verdict(const struct verdict *v, void *data)
 
 	request->refused |= v->result.errnum != 0 || v->is_unknown;
 	report_verdict(&request->report, v);
-	if (!v->place->is_last && v->result.errnum && !v->is_unknown && !*request->report.closed)
-		snprintf(request->report.closed, sizeof(request->report.closed), "%s", v->path);
+	if (v->place->is_last || !v->result.errnum || v->is_unknown || *request->report.closed)
+		return 0;
+	snprintf(request->report.closed, sizeof(request->report.closed), "%s", v->path);
+	request->report.protects_link = v->result.rule == IDM_RULE_PROTECTED_LINK;
 	return 0;
 }
 
@@ -200,6 +202,24 @@ struct visit {
 	struct idm_error *err;
 };
 
+static int note_type(const struct idm_explain_info *place, void *data)
+{
+	if (place->is_last)
+		*(uint32_t *)data = place->facts->inode->mode;
+	return 0;
+}
+
+/* Whether all accesses are about names in a directory: then no link at the end of PATH ends the path. */
+static bool is_about_names(const struct request *request)
+{
+	const unsigned int names = 1U << IDM_ACCESS_EXECUTE | 1U << IDM_ACCESS_CREATE;
+	uint32_t mode = 0;
+
+	return request->accesses && !(request->accesses & ~names) &&
+	       idm_explain_path(request->subject.pid, request->path, 0, note_type, &mode, NULL) == 0 &&
+	       S_ISDIR(mode);
+}
+
 /* Most links are followed, and then are no step. */
 static int judge_link(struct request *request, struct verdict *v, struct idm_error *err)
 {
@@ -207,6 +227,8 @@ static int judge_link(struct request *request, struct verdict *v, struct idm_err
 
 	if (r < 0 || (!v->result.errnum && !v->is_unknown))
 		return r;
+	if (v->result.rule == IDM_RULE_PROTECTED_LINK && is_about_names(request))
+		return 0;
 	r = report_path_place(&request->report, v, err);
 	if (r == 0)
 		r = fill_in_verdict(v, err);

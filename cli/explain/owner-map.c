@@ -163,8 +163,8 @@ bool is_cured_by_owner_map(const struct verdict *v)
 }
 
 /*
- * Root of a container could store set-user-ID programs of the host's root in such a volume. idmount's default
- * rule refuses the annotation, too.
+ * Root of a container could store set-user-ID programs of the host's root in such a volume, and set-group-ID
+ * programs of its group. idmount's default rule refuses the annotation for either.
  */
 static bool is_of_hosts_root(const struct idm_explain_inode *inode)
 {

@@ -68,6 +68,16 @@ static void note_required_user(struct report *report, const struct verdict *v)
 	report->has_unshare_cure |= is_rootless_container(v->subject->pid) && !lacks_inside_owner(v);
 }
 
+/* A name in a directory is looked up behind such a link, which then does not end the path. */
+static const char *closed_for(const struct report *report, const struct verdict *v)
+{
+	bool is_name_inside = v->place->is_last && S_ISDIR(v->facts.inode->mode) &&
+			      (v->facts.access == IDM_ACCESS_EXECUTE ||
+			       v->facts.access == IDM_ACCESS_CREATE);
+
+	return report->protects_link && is_name_inside ? "" : report->closed;
+}
+
 /* Whether the process passes there or not, the caller sees what is behind it. */
 static void begin_behind(struct report *report)
 {
@@ -84,7 +94,7 @@ void report_verdict(struct report *report, const struct verdict *v)
 	    !describe_owner_map(v, report->to_own, sizeof(report->to_own)))
 		*report->to_own = '\0';
 	if (report->as_json) {
-		add_verdict(&report->json, report->closed, v);
+		add_verdict(&report->json, closed_for(report, v), v);
 		return;
 	}
 	if (!print_verdict(v))
@@ -153,7 +163,7 @@ static void report_unseen(struct report *report)
 void begin_path_report(struct report *report, const char *path)
 {
 	report->unseen = 0;
-	report->requires_root = report->has_unshare_cure = report->has_begun_behind = false;
+	report->requires_root = report->has_unshare_cure = report->has_begun_behind = report->protects_link = false;
 	*report->layer = *report->to_own = *report->closed = *report->unreached = '\0';
 	report->owners = (struct owners){ 0 };
 	report->error.errnum = 0;

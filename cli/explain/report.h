@@ -20,6 +20,7 @@ struct report {
 	bool requires_root;	      /* a cure does */
 	bool has_unshare_cure;	      /* in podman's user namespace, it does not */
 	char closed[PATH_MAX];	      /* the first place on the way that refuses; "": none so far */
+	bool protects_link;	      /* `closed` is a link that only a path which ends there needs */
 	bool has_begun_behind;	      /* the line about it is printed */
 	char unreached[1024]; /* why what is behind it is not judged; "": it is */
 	struct json facts;	      /* JSON: members about the last place */

@@ -226,8 +226,8 @@ static const char *rule_text(enum idm_access_rule rule)
 	case IDM_RULE_NOSYMFOLLOW:
 		return "the mount has nosymfollow";
 	case IDM_RULE_PROTECTED_LINK:
-		return "another user owns this link in a sticky directory (fs.protected_symlinks); use the "
-		       "path of its destination";
+		return "another user owns this link in a sticky directory, and it ends the path "
+		       "(fs.protected_symlinks); use the path of its destination";
 	case IDM_RULE_PROTECTED_FILE:
 		return "another user owns this file in a sticky directory (fs.protected_regular, "
 		       "fs.protected_fifos)";

@@ -2251,6 +2251,13 @@ refused_steps()
 	run -1 idmount explain --user 2000:2000 --read --json /mnt/src/sticky/link
 	same 'the step' '["/mnt/src/sticky/link","follow","EACCES"]' "$(jq -c '.[].steps[] | select(.allowed | not) | [.path, .access, .errno]' <<<"$output")"
 	run -0 idmount explain --user 1000:1000 --read /mnt/src/sticky/link
+	# The kernel looks up a name behind the link: it does not end the path.
+	mkdir -m 777 src/open
+	ln -s /mnt/src/open src/sticky/way
+	chown -h 1000:1000 src/sticky/way
+	run -0 idmount explain --user 2000:2000 --create --exec /mnt/src/sticky/way
+	run -1 idmount explain --user 2000:2000 --read --create --json /mnt/src/sticky/way
+	same 'behind' '["/mnt/src/sticky/way",null]' "$(jq -c '[.[].steps[-2:][].behind]' <<<"$output")"
 	run -0 idmount explain --user 2000:2000 --write /mnt/src/sticky/file
 	[[ $output == *'write    allowed; with O_CREAT, as by > in a shell, EACCES: another user owns it, in a sticky directory'* ]]
 	chmod 600 src/{symlinks,regular,fifos}
@@ -2300,4 +2307,18 @@ fuse_verdicts()
 		umount src/fuse
 	done
 	as 2000 true
+}
+
+# The list is a file of this test: a real swap file would be the machine's. The kernel refuses its removal (EPERM),
+# and permits to open it.
+@test "a swap file is not removed" {
+	touch 'src/swap file'
+	printf '%s\n' 'Filename Type Size Used Priority' '/mnt/src/other file 40 0 -2' '/mnt/src/swap\040file file 40 0 -2' >src/swaps
+	mount --bind src/swaps /proc/swaps
+	run -1 idmount explain --unlink --write --json '/mnt/src/swap file'
+	same 'the errno' EPERM "$(member errno <<<"$output")"
+	same 'the write' true "$(jq '.[].steps[-2].allowed' <<<"$output")"
+	run -0 idmount explain --unlink /mnt/src/swaps
+	umount /proc/swaps
+	run -0 idmount explain --unlink '/mnt/src/swap file'
 }
