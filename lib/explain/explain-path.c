@@ -18,6 +18,7 @@ struct explained_path {
 	struct idm_process_facts process;
 	struct idm_inode_facts inode, directory; /* too large for a stack */
 	struct idm_fs_facts fs;
+	uint64_t fs_mount_id; /* of the mount that they are about; 0: none */
 	const struct idm_way_place *place;
 	int (*each)(const struct idm_explain_info *place, void *data);
 	void *data;
@@ -127,18 +128,44 @@ static int collect_inodes(struct explained_path *e, const struct idm_mount_facts
 		       : r;
 }
 
-/*
- * A search of a directory does not depend on it, unless the mount has a map. The capabilities there count
- * for an owner that the map leaves out. They are not visible without the process's own namespace.
- */
-static int collect_fs(struct explained_path *e, const struct idm_mount_facts *mount)
+static void forget_fs(struct explained_path *e)
 {
+	idm_release_fs_userns(&e->fs);
+	e->fs = (struct idm_fs_facts){ .userns_fd = -1 };
+	e->fs_mount_id = 0;
+}
+
+/* Those about the mount of the directory before are kept. */
+static int collect_fs_of_mount(struct explained_path *e, bool is_overlay, bool directory)
+{
+	const struct idm_way_place *place = e->place;
+	int overlay = is_overlay ? directory ? place->parent_fd : place->fd : -1;
+	uint64_t id = 0;
 	int r;
 
-	e->fs = (struct idm_fs_facts){ .userns_fd = -1 };
-	if (!e->place->is_last && !mount->mapped)
+	if (idm_short_mount_id(place->fd, &id) == 0 && id && id == e->fs_mount_id)
 		return 0;
-	r = idm_collect_fs_userns(&e->process, e->place->fd, &e->fs);
+	forget_fs(e);
+	r = idm_collect_fs_userns(&e->process, place->fd, overlay, &e->fs);
+	e->fs_mount_id = r == 0 ? id : 0;
+	return r;
+}
+
+/*
+ * A search of a directory does not depend on it, unless the mount has a map, or is an overlay. The
+ * capabilities there count for an owner that the map leaves out. They are not visible without the
+ * process's own namespace.
+ */
+static int collect_fs(struct explained_path *e, const struct idm_mount_facts *mount, bool directory)
+{
+	bool is_overlay = mount->unseen & IDM_UNSEEN_LAYERS;
+	int r;
+
+	if (!e->place->is_last && !mount->mapped && !is_overlay) {
+		forget_fs(e);
+		return 0;
+	}
+	r = collect_fs_of_mount(e, is_overlay, directory);
 	if (mount->mapped && e->process.userns_fd < 0 && !e->process.is_initial)
 		e->fs.unseen |= IDM_UNSEEN_FS_USERNS;
 	return r;
@@ -154,7 +181,7 @@ static int collect_place(const struct idm_mount_facts *visible, void *data)
 	/* Such a link is a mount point. It has no directory to be judged by. */
 	if (e->place->is_link && !directory)
 		return 0;
-	r = collect_fs(e, &mount);
+	r = collect_fs(e, &mount, directory);
 	mount.fs_map = e->fs.map;
 	if (r == 0)
 		r = collect_inodes(e, &mount, directory);
@@ -162,7 +189,6 @@ static int collect_place(const struct idm_mount_facts *visible, void *data)
 		r = idm_fail_to_look(e->err, r, e->place->path, e->place->fd);
 	else
 		r = pass_place(e, &mount, directory);
-	idm_release_fs_userns(&e->fs);
 	return r;
 }
 
@@ -185,6 +211,7 @@ static int explain_path(struct explained_path *e, pid_t pid, const char *path, b
 
 	if (r == 0)
 		r = idm_walk_way(&way, path);
+	idm_release_fs_userns(&e->fs);
 	idm_release_process(&e->process);
 	return r;
 }
@@ -207,5 +234,6 @@ int idm_explain_path(pid_t pid, const char *path, unsigned int flags,
 	e->each = each;
 	e->data = data;
 	e->err = err;
+	e->fs.userns_fd = -1;
 	return explain_path(e, pid, path, flags & IDM_EXPLAIN_NOFOLLOW);
 }

@@ -4,7 +4,8 @@
  * does not map a mount by the very namespace of its filesystem: can_idmap_mount() in fs/namespace.c
  * compares both before all else, and fails with EINVAL. So each namespace that could have mounted the
  * filesystem is tried on a detached copy. EINVAL also stands for a filesystem that cannot be mapped,
- * such as overlay. A new namespace, which has mounted nothing, tells both apart.
+ * such as overlay. A new namespace, which has mounted nothing, tells both apart. Of an overlay, another
+ * permission of the superblock tells.
  */
 #include <errno.h>
 #include <sched.h>
@@ -17,6 +18,11 @@
 #include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
 #include "lib/sys/userns-parents.h"
+
+struct place_on_fs {
+	const struct idm_process_facts *process;
+	int fd, overlay; /* of idm_collect_fs_userns() */
+};
 
 /* ---- copies ---- */
 
@@ -49,12 +55,14 @@ int idm_copy_mount(const struct idm_process_facts *process, int fd, bool unmappe
 
 /* ---- one namespace ---- */
 
-/* As mount_setattr(2). */
+/* As mount_setattr(2). -EACCES: the caller may not copy the mount. */
 static int try_to_map(const struct idm_process_facts *process, int fd, int userns_fd)
 {
 	AUTO_CLOSE int copy = idm_copy_mount(process, fd, false);
 
-	return copy < 0 ? copy : idm_probe_map(copy, userns_fd);
+	if (copy < 0)
+		return copy == -EPERM ? -EACCES : copy;
+	return idm_probe_map(copy, userns_fd);
 }
 
 /* 0, or -EINVAL: the filesystem cannot be mapped. EPERM comes later in the kernel's order. */
@@ -74,27 +82,29 @@ static int try_new_namespace(const struct idm_process_facts *process, int fd)
 }
 
 /* Returns 1: it mounted the filesystem; 0: another one did; or -errno: not known. */
-static int has_mounted(const struct idm_process_facts *process, int fd, int userns_fd)
+static int has_mounted(const struct place_on_fs *place, int userns_fd)
 {
-	int r = try_to_map(process, fd, userns_fd);
+	int r = try_to_map(place->process, place->fd, userns_fd);
 
 	if (r == 0 || r == -EPERM)
 		return 0;
 	if (r == -EINVAL)
-		r = try_new_namespace(process, fd);
+		r = try_new_namespace(place->process, place->fd);
+	if (r == -EINVAL)
+		return idm_ask_superblock(place->process, place->overlay, userns_fd);
 	return r < 0 ? r : 1;
 }
 
 /* ---- those that could have ---- */
 
 /* The namespace or one above it. Returns its descriptor, -ENODATA: none of them, or -errno. */
-static int find_among_parents(const struct idm_process_facts *process, int fd, int userns_fd)
+static int find_among_parents(const struct place_on_fs *place, int userns_fd)
 {
 	AUTO_CLOSE int ns = idm_sys_dup(userns_fd);
 
 	for (int level = 0; level < IDM_USERNS_LEVELS_MOST && ns >= 0 && !idm_is_initial_userns(ns);
 	     level++) {
-		int r = has_mounted(process, fd, ns);
+		int r = has_mounted(place, ns);
 
 		if (r != 0)
 			return r < 0 ? r : idm_steal_fd(&ns);
@@ -121,17 +131,18 @@ bool idm_is_in_initial_mounts(const struct idm_process_facts *process)
 }
 
 /* The process's own namespace comes second. It can be another one than the owner. */
-static int find_fs_userns(const struct idm_process_facts *process, int fd)
+static int find_fs_userns(const struct place_on_fs *place)
 {
+	const struct idm_process_facts *process = place->process;
 	AUTO_CLOSE int owner = open_mount_ns_owner(process);
 	bool is_initial = owner >= 0 && idm_is_initial_userns(owner);
 	int r = owner < 0 ? owner : -ENODATA;
 
 	if (owner >= 0 && !is_initial)
-		r = find_among_parents(process, fd, owner);
+		r = find_among_parents(place, owner);
 	if (r == -ENODATA && process->userns_fd >= 0 &&
 	    (owner < 0 || !idm_is_same_inode(owner, process->userns_fd)))
-		r = find_among_parents(process, fd, process->userns_fd);
+		r = find_among_parents(place, process->userns_fd);
 	/* Another process's namespaces may be closed to the caller. */
 	if (r == -ENODATA && process->userns_fd < 0 && !process->is_initial)
 		return -EACCES;
@@ -152,17 +163,18 @@ static uint64_t find_capabilities_in(const struct idm_process_facts *process, in
 
 static int read_fs_map(int userns_fd, struct idm_map **map)
 {
-	AUTO_CLOSE int own = idm_procfs_open_self("ns/user", IDM_STEP_EXPLAIN, NULL);
 	int r;
 
-	if (own >= 0 && idm_is_same_inode(own, userns_fd))
+	if (idm_is_callers_userns(userns_fd))
 		return idm_collect_own_ids(map, NULL);
 	r = idm_map_new(map);
 	return r < 0 ? r : idm_map_add_userns(*map, userns_fd, NULL);
 }
 
-int idm_collect_fs_userns(const struct idm_process_facts *process, int fd, struct idm_fs_facts *facts)
+int idm_collect_fs_userns(const struct idm_process_facts *process, int fd, int overlay,
+			  struct idm_fs_facts *facts)
 {
+	const struct place_on_fs place = { process, fd, overlay };
 	AUTO_CLOSE int userns_fd = -1;
 	int r;
 
@@ -170,7 +182,7 @@ int idm_collect_fs_userns(const struct idm_process_facts *process, int fd, struc
 					.userns_fd = -1 };
 	if (idm_is_on_block_device(fd))
 		return 0;
-	userns_fd = find_fs_userns(process, fd);
+	userns_fd = find_fs_userns(&place);
 	if (userns_fd == -ENODATA)
 		return 0;
 	r = userns_fd < 0 ? userns_fd : read_fs_map(userns_fd, &facts->map);

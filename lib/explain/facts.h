@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The collectors of facts: facts-process.c, facts-lsm.c, facts-protection.c, facts-mount.c,
- * facts-fs-userns.c, facts-inode.c and facts-acl.c. facts-way.c walks to the path, and explain-path.c hands the facts of each place to the
- * caller. They change nothing: files are opened with O_PATH only.
+ * facts-fs-userns.c, facts-inode.c and facts-acl.c. facts-way.c walks to the path, and explain-path.c
+ * hands the facts of each place to the caller. They change nothing: files are opened with O_PATH only.
  */
 #ifndef IDM_EXPLAIN_FACTS_H
 #define IDM_EXPLAIN_FACTS_H
@@ -94,8 +94,12 @@ struct idm_fs_facts {
 	uint32_t unseen;
 };
 
-/* Call idm_release_fs_userns() whatever came back. Returns 0 or -ENOMEM. */
-int idm_collect_fs_userns(const struct idm_process_facts *process, int fd, struct idm_fs_facts *facts);
+/*
+ * `overlay` is a directory on the mount of `fd`, if that is an overlay; else -1. Call
+ * idm_release_fs_userns() whatever came back. Returns 0 or -ENOMEM.
+ */
+int idm_collect_fs_userns(const struct idm_process_facts *process, int fd, int overlay,
+			  struct idm_fs_facts *facts);
 void idm_release_fs_userns(struct idm_fs_facts *facts);
 
 /* Whether the initial user namespace owns the process's mount namespace. */
@@ -103,6 +107,16 @@ bool idm_is_in_initial_mounts(const struct idm_process_facts *process);
 
 /* A detached copy of the mount, which is in the process's mount namespace. As idm_probe_clone(). */
 int idm_copy_mount(const struct idm_process_facts *process, int fd, bool unmapped);
+
+/* ---- ask-superblock.c ---- */
+
+bool idm_is_callers_userns(int userns_fd);
+
+/*
+ * Returns 1: the user namespace mounted the filesystem of the directory, or one below it did; 0:
+ * neither; or -errno: not known.
+ */
+int idm_ask_superblock(const struct idm_process_facts *process, int directory, int userns_fd);
 
 /* ---- facts-acl.c ---- */
 

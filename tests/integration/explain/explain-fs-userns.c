@@ -317,7 +317,7 @@ static struct verdict explain(pid_t pid, const char *path, enum idm_access acces
 	return v;
 }
 
-static void compare(const struct kind *kind, pid_t pid, unsigned int *n_unseen)
+static void compare(const struct kind *kind, pid_t pid)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
 		for (int try = 0; try < TRIES && is_tried(paths[i], accesses[try]); try++) {
@@ -326,8 +326,8 @@ static void compare(const struct kind *kind, pid_t pid, unsigned int *n_unseen)
 
 			if (v.result.errnum == codes[i][try])
 				continue;
-			*n_unseen += 1;
-			if (v.unseen & IDM_UNSEEN_FS_USERNS)
+			/* The layer of an overlay refuses the rest. */
+			if (!v.result.errnum && v.unseen & IDM_UNSEEN_LAYERS)
 				continue;
 			fail_msg("%s, %s, access %d: the kernel: %s, the library: %s (rule %d)",
 				 kind->name, paths[i], (int)accesses[try], strerror(codes[i][try]),
@@ -374,7 +374,6 @@ TEST_SINCE(6, 15, maps_are_not_read, the_verdict_on_a_filesystem_of_a_user_names
 {
 	const size_t size = sizeof(int[ARRAY_SIZE(paths)][TRIES]);
 	pid_t container = prepare();
-	unsigned int n_unseen = 0;
 
 	codes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_true(codes != MAP_FAILED);
@@ -383,11 +382,9 @@ TEST_SINCE(6, 15, maps_are_not_read, the_verdict_on_a_filesystem_of_a_user_names
 		pid_t pid = start(run_subject, &place);
 
 		in_child(restore_owners, &container);
-		compare(&kinds[i], pid, &n_unseen);
+		compare(&kinds[i], pid);
 		stop(pid);
 	}
-	/* On the overlay, whose mounter cannot be found out, the library warns of that. */
-	assert_true(n_unseen > 0);
 	munmap(codes, size);
 	stop(container);
 }
@@ -414,7 +411,7 @@ static void assert_found_inside(void *container)
 	assert_found(0, INSIDE "/file", true, false);
 	assert_found(0, MAPPED "/file", true, false);
 	assert_found(0, SCRATCH "/host", false, false);
-	assert_found(0, OVER "/open", false, true);
+	assert_found(0, OVER "/open", true, false);
 }
 
 TEST_SINCE(6, 15, maps_are_not_read, the_user_namespace_is_found_where_the_kernel_maps_the_filesystem)
@@ -424,7 +421,7 @@ TEST_SINCE(6, 15, maps_are_not_read, the_user_namespace_is_found_where_the_kerne
 	assert_found(container, INSIDE "/file", true, false);
 	assert_found(container, MAPPED "/file", true, false);
 	assert_found(container, SCRATCH "/host", false, false);
-	assert_found(container, OVER "/open", false, true);
+	assert_found(container, OVER "/open", true, false);
 	assert_found(0, SCRATCH "/host", false, false);
 	assert_found(0, "/proc", false, false);
 	in_child(assert_found_inside, &container);
