@@ -44,9 +44,11 @@ enum presence { IS_PRESENT, IS_MISSING, IS_UNKNOWN };
  * write to the former: inode_permission(), also before it looks at the mode. Nor do capabilities count
  * for it. The caller's capabilities count for all others in the initial user namespace.
  */
-static enum presence probe_owner(const struct idm_process_facts *process, int fd, uint32_t mode)
+static enum presence probe_owner(const struct idm_process_facts *process, int fd, const struct statx *st)
 {
 	const int flags = AT_EMPTY_PATH | AT_EACCESS;
+	/* The mode lets some callers read without capabilities. */
+	uint32_t readers = S_IRGRP | S_IROTH | (st->stx_uid == geteuid() ? S_IRUSR : 0);
 	int r = idm_sys_faccessat2(fd, "", W_OK, flags);
 
 	if (r == 0)
@@ -58,7 +60,7 @@ static enum presence probe_owner(const struct idm_process_facts *process, int fd
 		r = idm_sys_faccessat2(fd, "", R_OK, flags);
 	if (r == -EACCES)
 		return IS_MISSING;
-	return r == 0 && !(mode & (S_IRGRP | S_IROTH)) ? IS_PRESENT : IS_UNKNOWN;
+	return r == 0 && !(st->stx_mode & readers) ? IS_PRESENT : IS_UNKNOWN;
 }
 
 /*
@@ -138,7 +140,7 @@ static void collect_owner(const struct idm_process_facts *process, const struct 
 	facts->inode.uid = find_disk_id(process, mount, IDM_UID, st->stx_uid);
 	facts->inode.gid = find_disk_id(process, mount, IDM_GID, st->stx_gid);
 	if (overflows && can_lack_owner(mount))
-		owner = probe_owner(process, fd, st->stx_mode);
+		owner = probe_owner(process, fd, st);
 	if (owner == IS_MISSING && !is_mounted_by_root(process, mount))
 		owner = IS_UNKNOWN;
 	if (owner == IS_MISSING)
