@@ -55,10 +55,14 @@ struct request {
 	uint32_t new_uid, new_gid;
 	bool refused;
 	struct layer_copy copies[MOUNTERS_MOST]; /* of the directories on the way */
-	const char *path;	 /* as it is in the command line */
-	struct verdict removal;	 /* of a file in the last directory on the way, by its layer */
+	const char *path;			 /* as it is in the command line */
+	struct verdict removal; /* of a file in the last directory on the way, by its layer */
 	bool removal_judged;
 	uint32_t uid; /* of the process; IDM_EXPLAIN_NO_ID: not known yet */
+	struct directory_owner {
+		uint32_t uid, gid;
+		bool is_settled, is_unseen;
+	} directory; /* the last one on the way */
 };
 
 /* ---- verdicts ---- */
@@ -86,6 +90,16 @@ static void note_removal(struct request *request, const struct verdict *v)
 	request->removal_judged = is_on_overlay(v) && judge_layer(&request->removal);
 }
 
+static void refuse_by_directory(const struct verdict *removal, struct verdict *v)
+{
+	snprintf(v->layer_reason, sizeof(v->layer_reason), "its directory: %.480s",
+		 removal->layer_reason);
+	v->reason = v->layer_reason;
+	v->result.errnum = removal->result.errnum;
+	v->is_unknown = removal->is_unknown;
+	v->doubt = removal->doubt;
+}
+
 /* Returns whether all layers are known. */
 static bool judge_layers(const struct request *request, struct verdict *v)
 {
@@ -95,13 +109,23 @@ static bool judge_layers(const struct request *request, struct verdict *v)
 		return judge_layer(v);
 	if (!request->removal_judged || !removal->result.errnum)
 		return judge_layer(v) && request->removal_judged;
-	snprintf(v->layer_reason, sizeof(v->layer_reason), "its directory: %.480s",
-		 removal->layer_reason);
-	v->reason = v->layer_reason;
-	v->result.errnum = removal->result.errnum;
-	v->is_unknown = removal->is_unknown;
-	v->doubt = removal->doubt;
+	refuse_by_directory(removal, v);
 	return true;
+}
+
+/*
+ * may_delete(): after the permission to write to the directory, the overlay looks at the file. In the
+ * layer of the directory, that permission decides as well.
+ */
+static void judge_directory_first(const struct request *request, struct verdict *v)
+{
+	const struct verdict *removal = &request->removal;
+	bool is_late = v->result.rule == IDM_RULE_STICKY || v->result.rule == IDM_RULE_IMMUTABLE ||
+		       v->result.rule == IDM_RULE_APPEND_ONLY;
+
+	if (v->facts.access == IDM_ACCESS_UNLINK && is_late && request->removal_judged &&
+	    removal->result.errnum && removal->is_refused_in_layer)
+		refuse_by_directory(removal, v);
 }
 
 /* They show what they permit to read. A change, or a directory that several of them have, asks more. */
@@ -125,10 +149,12 @@ static int find_verdict(struct request *request, struct verdict *v, struct idm_e
 	memset(v->copies, 0, sizeof(v->copies));
 	if (is_on_overlay(v))
 		memcpy(v->copies, request->copies, sizeof(v->copies));
-	if (is_on_overlay(v) && v->result.errnum)
+	if (is_on_overlay(v) && v->result.errnum) {
+		judge_directory_first(request, v);
 		judge_layer_first(v);
-	else if (is_on_overlay(v) && !judge_layers(request, v))
+	} else if (is_on_overlay(v) && !judge_layers(request, v)) {
 		note_unseen_layers(request, v);
+	}
 	refuse_removal_elsewhere(v);
 	refuse_busy_file(v);
 	refuse_program(&request->report.privileges, v);
@@ -202,6 +228,35 @@ struct visit {
 	struct idm_error *err;
 };
 
+/* As the layer tells, for IDs of the facts that can stand for no owner. */
+struct settled_owners {
+	struct idm_explain_inode inode, directory;
+};
+
+static void note_directory_owner(struct directory_owner *owner, const struct verdict *v)
+{
+	*owner =
+		(struct directory_owner){ v->facts.inode->uid, v->facts.inode->gid, v->has_certain_owner,
+					  v->place->unseen & IDM_UNSEEN_OWNER && !v->has_certain_owner };
+}
+
+static void settle_owners(struct request *request, struct verdict *v, struct settled_owners *settled)
+{
+	const struct directory_owner *owner = &request->directory;
+
+	settle_owner(v, &settled->inode);
+	if (!v->place->is_last)
+		note_directory_owner(&request->directory, v);
+	else if (v->facts.directory && owner->is_settled) {
+		settled->directory = *v->facts.directory;
+		settled->directory.uid = owner->uid;
+		settled->directory.gid = owner->gid;
+		v->facts.directory = &settled->directory;
+	} else if (v->facts.directory && owner->is_unseen) {
+		v->has_certain_owner = false;
+	}
+}
+
 static int note_type(const struct idm_explain_info *place, void *data)
 {
 	if (place->is_last)
@@ -245,7 +300,7 @@ static int explain_step(const struct idm_explain_info *place, void *data)
 			     .path = place->path,
 			     .facts = IDM_EXPLAIN_OPTIONS_INIT,
 			     .subject = &request->subject };
-	struct idm_explain_inode inode;
+	struct settled_owners settled;
 	uint32_t unseen = 0;
 	int r;
 
@@ -255,7 +310,7 @@ static int explain_step(const struct idm_explain_info *place, void *data)
 	if (r == 0 && v.facts.access == IDM_ACCESS_FOLLOW)
 		return judge_link(request, &v, visit->err);
 	if (r == 0)
-		settle_owner(&v, &inode);
+		settle_owners(request, &v, &settled);
 	if (v.has_certain_owner)
 		unseen &= ~IDM_UNSEEN_OWNER;
 	if (r == 0)
@@ -282,6 +337,7 @@ static int explain_one(struct request *request, const char *path)
 	request->path = path;
 	memset(request->copies, 0, sizeof(request->copies));
 	request->removal_judged = false;
+	request->directory = (struct directory_owner){ 0 };
 	request->uid = IDM_EXPLAIN_NO_ID;
 	begin_path_report(&request->report, path);
 	r = idm_explain_path(request->subject.pid, path,

@@ -216,7 +216,7 @@ int fill_in_verdict(struct verdict *v, struct idm_error *err)
 	int r;
 
 	v->reason = NULL;
-	v->is_unknown = false;
+	v->is_unknown = v->is_refused_in_layer = false;
 	v->doubt = NULL;
 	v->other_errnum = 0;
 	v->result = (struct idm_explain_result)IDM_EXPLAIN_RESULT_INIT;

@@ -30,4 +30,13 @@ void note_copy(struct layer_check *check, size_t i, const struct idm_explain_inf
 /* Returns 1 if the access requires a copy, and that fails or is not certain to succeed. */
 int judge_copy(struct layer_check *check, size_t i);
 
+/* Returns 1 if the data of a file of the upper layer, which is in this layer, cannot be copied. */
+int judge_data_copy(struct layer_check *check, size_t i, const struct idm_explain_result *layer);
+
+/* Returns 1 if the upper layer cannot store the owner of a new file, or of a changed one. */
+int judge_new_owner(struct layer_check *check);
+
+/* Whether the map of the upper layer decides. */
+bool requires_upper(const struct layer_check *check);
+
 #endif

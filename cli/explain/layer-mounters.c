@@ -19,7 +19,8 @@ static int open_mount_ns_owner_of(pid_t pid)
 /* False: its root has no number here. */
 static bool fill_in_mounter(struct mounter *mounter, int userns_fd)
 {
-	if (idm_map_new(&mounter->userns_map) < 0)
+	mounter->userns_fd = idm_sys_dup(userns_fd);
+	if (mounter->userns_fd < 0 || idm_map_new(&mounter->userns_map) < 0)
 		return false;
 	return idm_map_add_userns(mounter->userns_map, userns_fd, NULL) == 0 &&
 	       idm_map_to_seen(mounter->userns_map, IDM_UID, 0, &mounter->uid) == 0 &&
@@ -52,16 +53,39 @@ static bool add_mounters_from(int userns_fd, struct mounters *mounters)
 	return ns >= 0;
 }
 
-/* Root of the initial one can set the option, too. */
-void find_mounters(pid_t pid, bool userxattr, struct mounters *mounters)
+static void add_initial_mounter(struct mounters *mounters)
+{
+	if (mounters->n < MOUNTERS_MOST)
+		mounters->list[mounters->n++] = (struct mounter){ .userns_fd = -1 };
+}
+
+/* Root of any of these. In the initial mount namespace, it is that of the initial one. */
+static bool guess_mounters(pid_t pid, struct mounters *mounters)
+{
+	if (!add_mounters_from(open_mount_ns_owner_of(pid), mounters) || mounters->n == MOUNTERS_MOST)
+		return false;
+	add_initial_mounter(mounters);
+	return true;
+}
+
+static bool add_known_mounter(int userns_fd, struct mounters *mounters)
+{
+	if (userns_fd < 0)
+		add_initial_mounter(mounters);
+	else
+		mounters->n = 1;
+	return userns_fd < 0 || fill_in_mounter(&mounters->list[0], userns_fd);
+}
+
+void find_mounters(const struct idm_explain_info *place, pid_t pid, struct mounters *mounters)
 {
 	bool is_known = idm_in_initial_userns();
 
 	*mounters = (struct mounters){ 0 };
-	if (is_known && userxattr)
-		is_known = add_mounters_from(open_mount_ns_owner_of(pid), mounters);
-	if (is_known && !mounters->n)
-		mounters->n = 1;
+	if (is_known)
+		is_known = place->unseen & IDM_UNSEEN_FS_USERNS
+				   ? guess_mounters(pid, mounters)
+				   : add_known_mounter(place->fs_userns_fd, mounters);
 	if (is_known)
 		return;
 	free_mounters(mounters);
@@ -79,6 +103,8 @@ void find_roots(pid_t pid, struct mounters *roots)
 
 void free_mounters(struct mounters *mounters)
 {
-	for (size_t i = 0; i < mounters->n; i++)
+	for (size_t i = 0; i < mounters->n; i++) {
 		idm_map_free(mounters->list[i].userns_map);
+		idm_close_fd(&mounters->list[i].userns_fd);
+	}
 }

@@ -10,6 +10,7 @@
 /* Root of a user namespace, with all capabilities in it. */
 struct mounter {
 	struct idm_map *userns_map; /* NULL: the initial one */
+	int userns_fd;		    /* -1: the initial one */
 	uint32_t uid, gid;	    /* as the caller counts IDs */
 };
 
@@ -19,12 +20,12 @@ struct mounters {
 };
 
 /*
- * The kernel does not report who mounted an overlay. With `userxattr` it was root of a user namespace:
- * of the one that owns the mount namespace of process `pid` (0: the caller), or of one above. Else it
- * was root of the initial one. The mounters are not known to a caller in another user namespace, and to
- * one that may not read the maps. Call free_mounters() afterwards.
+ * Root of the user namespace that mounted the overlay. If that is not visible, it can be the one that
+ * owns the mount namespace of process `pid` (0: the caller), or each above. The mounters are not known
+ * to a caller in another user namespace than the initial one, and to one that may not read the maps.
+ * Call free_mounters() afterwards.
  */
-void find_mounters(pid_t pid, bool userxattr, struct mounters *mounters);
+void find_mounters(const struct idm_explain_info *place, pid_t pid, struct mounters *mounters);
 
 /* Roots of the process's user namespace, and of those above but for the initial one. */
 void find_roots(pid_t pid, struct mounters *roots);

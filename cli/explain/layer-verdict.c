@@ -11,10 +11,31 @@
 
 #include "layer-check.h"
 #include "lib/sys/capability.h"
+#include "lib/sys/userns-parents.h"
 
 #define EVERY_CAPABILITY (~0ULL)
 
 /* ---- accesses ---- */
+
+static size_t list_search_and(enum idm_access access, enum idm_access list[2])
+{
+	list[0] = IDM_ACCESS_EXECUTE;
+	list[1] = access;
+	return 2;
+}
+
+/* ovl_check_empty_dir(): the mounter reads a directory that a lower layer has, too. */
+static size_t list_removal_accesses(const struct verdict *v, const struct layer_file *file,
+				    enum idm_access list[2])
+{
+	size_t n = 0;
+
+	if (S_ISDIR(v->facts.inode->mode) && (file->lower || file->below.n > 1))
+		list[n++] = IDM_ACCESS_READ;
+	if (!file->lower)
+		list[n++] = IDM_ACCESS_UNLINK;
+	return n;
+}
 
 /* Those that the mounter requires in the layer, one after the other. Returns how many. */
 static size_t list_layer_accesses(const struct verdict *v, const struct layer_file *file,
@@ -33,13 +54,10 @@ static size_t list_layer_accesses(const struct verdict *v, const struct layer_fi
 		list[1] = IDM_ACCESS_READ;
 		return S_ISREG(v->facts.inode->mode) ? 2 : 1;
 	case IDM_ACCESS_CREATE:
-		list[0] = IDM_ACCESS_EXECUTE;
-		return 2;
+		return list_search_and(list[1], list);
 	case IDM_ACCESS_UNLINK:
-		if (v->place->is_last)
-			return file->lower ? 0 : 1;
-		list[0] = IDM_ACCESS_EXECUTE;
-		return 2;
+		return v->place->is_last ? list_removal_accesses(v, file, list)
+					 : list_search_and(list[1], list);
 	case IDM_ACCESS_CHMOD:
 	case IDM_ACCESS_CHOWN:
 		return file->lower ? 0 : 1;
@@ -63,6 +81,7 @@ static int refuse_by_layer(struct layer_check *check, struct verdict *layer)
 	snprintf(v->layer_reason, sizeof(v->layer_reason),
 		 "in its layer, to user %u, which mounted the overlay: %s", layer->facts.fsuid, text);
 	v->reason = v->layer_reason;
+	v->is_refused_in_layer = true;
 	v->result.errnum = layer->result.errnum;
 	return 1;
 }
@@ -78,6 +97,19 @@ static void become_mounter(const struct mounter *mounter, struct idm_explain_opt
 	facts->n_groups = 0;
 }
 
+/* Where the filesystem of the layer was mounted. */
+static uint64_t find_mounter_capabilities(const struct mounter *mounter, int fs_userns_fd)
+{
+	const struct idm_userns_member member = { mounter->userns_fd, mounter->uid, EVERY_CAPABILITY };
+	uint64_t capabilities = 0;
+
+	if (mounter->userns_fd < 0)
+		return EVERY_CAPABILITY;
+	if (fs_userns_fd >= 0)
+		idm_find_capabilities_in(fs_userns_fd, &member, &capabilities);
+	return capabilities;
+}
+
 static struct verdict begin_layer_verdict(const struct mounter *mounter,
 					  const struct idm_explain_info *place)
 {
@@ -87,6 +119,7 @@ static struct verdict begin_layer_verdict(const struct mounter *mounter,
 
 	idm_explain_copy(place->facts, &layer.facts);
 	become_mounter(mounter, &layer.facts);
+	layer.facts.fs_capabilities = find_mounter_capabilities(mounter, place->fs_userns_fd);
 	return layer;
 }
 
@@ -132,7 +165,7 @@ static int judge_mounter(struct layer_check *check, const struct idm_explain_inf
 			return refuse_by_layer(check, &layer);
 	}
 	note_copy(check, i, place, &layer.result);
-	return judge_copy(check, i);
+	return judge_copy(check, i) || judge_new_owner(check);
 }
 
 static void judge_mounters(struct layer_check *check, const struct idm_explain_info *place)
@@ -184,13 +217,71 @@ static int judge_merged_file(const struct idm_explain_info *place, void *data)
 
 static void judge_merged(struct layer_check *check)
 {
-	for (size_t i = 0; i < check->file->n_merged; i++)
-		if (idm_explain_path(0, check->file->merged[i], IDM_EXPLAIN_NOFOLLOW, judge_merged_file,
+	const struct layer_stack *below = &check->file->below;
+
+	for (size_t i = 1; i < below->n; i++)
+		if (idm_explain_path(0, below->list[i].path, IDM_EXPLAIN_NOFOLLOW, judge_merged_file,
 				     check, NULL) < 0)
 			check->is_judged = false;
 	if (check->refused && check->v->facts.access == IDM_ACCESS_EXECUTE && !check->v->is_new_name)
 		check->doubt = "a layer above it has the name";
 }
+
+/* ---- files whose data is in a layer below (metacopy) ---- */
+
+static bool requires_data(const struct verdict *v)
+{
+	return S_ISREG(v->facts.inode->mode) && v->place->is_last &&
+	       v->facts.access <= IDM_ACCESS_EXECUTE;
+}
+
+/* The mounter reads them. */
+static int judge_data_file(const struct idm_explain_info *place, void *data)
+{
+	struct layer_check *check = data;
+
+	for (size_t i = 0; place->is_last && i < check->mounters.n; i++) {
+		struct verdict layer = begin_layer_verdict(&check->mounters.list[i], place);
+
+		layer.facts.access = IDM_ACCESS_READ;
+		if (fill_in_verdict(&layer, NULL) == 0 && layer.result.errnum)
+			check->refused |= (unsigned int)refuse_by_layer(check, &layer) << i;
+	}
+	return 0;
+}
+
+/* For a file in the upper layer, writing copies the data of the next one. */
+static int judge_data_owner(const struct idm_explain_info *place, void *data)
+{
+	struct layer_check *check = data;
+
+	for (size_t i = 0; place->is_last && i < check->mounters.n; i++) {
+		struct verdict layer = begin_layer_verdict(&check->mounters.list[i], place);
+
+		layer.facts.access = IDM_ACCESS_READ;
+		if (fill_in_verdict(&layer, NULL) == 0)
+			check->refused |= (unsigned int)judge_data_copy(check, i, &layer.result) << i;
+	}
+	return 0;
+}
+
+static void judge_data(struct layer_check *check)
+{
+	const struct layer_stack *below = &check->file->below;
+	bool is_judged = true;
+
+	if (!requires_data(check->v) || below->n < 2)
+		return;
+	if (check->v->facts.access == IDM_ACCESS_WRITE && below->list[0].layer == 0)
+		is_judged = idm_explain_path(0, below->list[1].path, IDM_EXPLAIN_NOFOLLOW,
+					     judge_data_owner, check, NULL) == 0;
+	if (is_judged && !check->refused)
+		is_judged = idm_explain_path(0, below->list[below->n - 1].path, IDM_EXPLAIN_NOFOLLOW,
+					     judge_data_file, check, NULL) == 0;
+	check->is_judged &= is_judged;
+}
+
+/* ---- all of them ---- */
 
 /*
  * An overlay shows mode, ACL and owner of the file in the layer, as the layer's mount shows them. So the
@@ -201,12 +292,17 @@ static bool is_judged_as_shown(const struct verdict *v)
 	return v->facts.access == IDM_ACCESS_READ || v->facts.access == IDM_ACCESS_EXECUTE;
 }
 
+static void note_other_refusal(struct verdict *v, int errnum, const char *other_case)
+{
+	if (v->result.errnum == errnum)
+		return;
+	v->other_errnum = errnum;
+	v->other_case = other_case;
+}
+
 static void note_refused_search(struct verdict *v)
 {
-	if (v->result.errnum == EACCES)
-		return;
-	v->other_errnum = EACCES;
-	v->other_case = "a layer that is not visible refuses the search";
+	note_other_refusal(v, EACCES, "a layer that is not visible refuses the search");
 }
 
 /* A layer that is not visible can refuse the search for a name. */
@@ -234,7 +330,7 @@ static void judge_layer_of(struct layer_check *check)
 {
 	struct verdict *v = check->v;
 
-	find_mounters(v->subject->pid, check->file->userxattr, &check->mounters);
+	find_mounters(v->place, v->subject->pid, &check->mounters);
 	if (check->mounters.n && *check->file->path)
 		idm_explain_path(0, check->file->path, IDM_EXPLAIN_NOFOLLOW, judge_layer_file, check,
 				 NULL);
@@ -242,8 +338,12 @@ static void judge_layer_of(struct layer_check *check)
 		judge_mounters(check, v->place);
 	if (check->is_judged && (!check->refused || v->facts.access == IDM_ACCESS_CREATE))
 		judge_merged(check);
+	if (check->is_judged && !check->refused)
+		judge_data(check);
 	if (check->is_judged)
 		doubt_unseen_layers(check);
+	if (!check->refused && !check->file->upper_seen && requires_upper(check))
+		check->is_judged = false;
 	if (check->refused && !are_all_refused(check))
 		check->doubt = "another process mounted it";
 	v->is_unknown = check->doubt;
@@ -259,7 +359,7 @@ static bool can_be_judged(const struct verdict *v, const struct layer_file *file
 	    v->facts.access != IDM_ACCESS_EXECUTE)
 		return false;
 	if (*file->path)
-		return !file->map_unseen;
+		return !file->map_unseen && !(file->merged_unseen && requires_data(v));
 	return file->has_options && (is_judged_as_shown(v) || file->is_copied_up);
 }
 
@@ -302,6 +402,8 @@ void judge_layer_first(struct verdict *v)
 		return;
 	if (!judge_layer(&first) && first.is_new_name)
 		note_refused_search(v);
+	if (first.result.errnum && first.is_unknown)
+		note_other_refusal(v, first.result.errnum, "its layer refuses it, which is not certain");
 	if (!first.result.errnum || first.is_unknown)
 		return;
 	first.facts = v->facts;

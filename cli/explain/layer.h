@@ -5,23 +5,24 @@
 
 #include <limits.h>
 
+#include "layer-lookup.h"
 #include "verdict.h"
-
-#define MERGED_MOST 64
 
 struct layer_file {
 	char path[PATH_MAX]; /* of the file in the layer, as the caller reaches it; "": not visible */
 	unsigned int lower;  /* 1: the top lower layer; 0: the upper one */
 	struct idm_map *map; /* of the mount that the layer is on; NULL: none */
 	bool map_unseen;
-	uint32_t uid, gid; /* on disk in the layer */
-	bool has_options;  /* of the overlay: they are known */
-	bool userxattr;	   /* one of them */
-	bool has_upper;	   /* one of them is upperdir */
-	bool is_copied_up; /* a change copies it to the upper layer, which is visible and has no map */
-	char *merged[MERGED_MOST]; /* directories of the layers below, which it is merged with */
-	size_t n_merged;
-	bool merged_unseen; /* there may be others */
+	uint32_t uid, gid;	   /* on disk in the layer */
+	bool has_options;	   /* of the overlay: they are known */
+	bool userxattr;		   /* one of them */
+	bool has_marks;		   /* the overlay uses attributes of its own */
+	bool has_upper;		   /* one of them is upperdir */
+	bool upper_seen;	   /* it is visible, with its map */
+	struct idm_map *upper_map; /* of its mount; NULL: none */
+	bool is_copied_up;	   /* a change copies it to the upper layer; its own is not visible */
+	struct layer_stack below;  /* the file, and directories that it is merged with, or its data */
+	bool merged_unseen;	   /* there may be others */
 };
 
 bool is_on_overlay(const struct verdict *v);
@@ -38,8 +39,9 @@ void settle_owner(struct verdict *v, struct idm_explain_inode *inode);
 
 /* ---- layer-acl.c ---- */
 
-/* Whether the default ACL of a directory names an ID that is shown as none. */
-bool has_unmapped_default_acl(int fd);
+/* Whether the default ACL of a directory names an ID that is shown as none, or that the map leaves out.
+ */
+bool has_unmapped_default_acl(int fd, const struct idm_map *upper_map);
 
 /* ---- layer-verdict.c ---- */
 

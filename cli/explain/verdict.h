@@ -13,7 +13,8 @@
 
 /* Copies of an overlay to its upper layer. */
 struct layer_copy {
-	int errnum;	   /* of the copy of the file, or of a directory on the way; 0: it is possible */
+	int errnum; /* of the copy of the file, or of a directory on the way; 0: it is possible */
+	const char *reason;
 	int parent_errnum; /* of any copy to the last directory on the way that is in the upper layer */
 	bool may_lack_owner; /* one of those that would be copied */
 };
@@ -28,11 +29,12 @@ struct verdict {
 	const char *doubt;		  /* is_unknown: which one, after "unless" */
 	int other_errnum;		  /* refused too, with a fact that is not visible; or 0 */
 	const char *other_case;		  /* other_errnum: which one, after "if" */
-	int overwrite_errnum;	  /* IDM_ACCESS_WRITE: a rule about O_CREAT refuses that; or 0 */
-	bool has_certain_owner;	  /* the layer of an overlay has told it */
+	int overwrite_errnum;		  /* IDM_ACCESS_WRITE: a rule about O_CREAT refuses that; or 0 */
+	bool has_certain_owner;		  /* the layer of an overlay has told it */
 	const struct subject *subject;
 	unsigned int accesses; /* 1 << IDM_ACCESS_*: a cure for a permission cures these refusals, too */
 	char layer_reason[VERDICT_TEXT]; /* `reason`, if a layer of an overlay refuses */
+	bool is_refused_in_layer;	 /* `reason`: to the process that mounted the overlay */
 	char other_reason[VERDICT_TEXT]; /* `reason`, if it has a number or a name in it */
 	struct layer_copy copies[MOUNTERS_MOST]; /* by judge_layer(), for each of its mounters */
 	bool is_new_name;			 /* IDM_ACCESS_EXECUTE: of a name that no layer has */
@@ -121,8 +123,8 @@ bool describe_owner_map(const struct verdict *v, char *text, size_t size);
 bool is_cured_by_owner_map(const struct verdict *v);
 
 /*
- * Writes the option by which a rootless container of podman keeps the caller's groups. False: they do not
- * permit the access.
+ * Writes the option by which a rootless container of podman keeps the caller's groups. False: they do
+ * not permit the access.
  */
 bool describe_kept_groups(const struct verdict *v, char *text, size_t size);
 

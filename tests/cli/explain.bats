@@ -1493,6 +1493,120 @@ try_with()
 	[[ $output == *'chmod    not known: the layers of the overlay also decide'* ]]
 }
 
+@test "a mapped upper layer of an overlay: owners that its map leaves out cannot be stored" {
+	local access path kernel
+
+	mkdir -m 755 disk map over
+	mkdir disk/{low,upper,work}
+	touch disk/low/{stored,left-out,group,acl}
+	chown 5:5 disk/low/stored disk/low/acl
+	chown 7:5 disk/low/left-out
+	chown 5:7 disk/low/group
+	setfacl -m u:7:r disk/low/acl
+	mkdir disk/low/{d,set-gid}
+	chown 5:5 disk/low/{d,set-gid}
+	chmod 2777 disk/low/set-gid
+	noting idmount mount -m 0:0,5:5,1000:1000 disk map
+	remount_over()
+	{
+		! mountpoint -q over || umount over
+		rm -rf disk/work/* disk/upper/*
+		mount -t overlay -o lowerdir=/mnt/disk/low,upperdir=/mnt/map/upper,workdir=/mnt/map/work none over
+	}
+	for path in stored left-out group acl; do
+		for access in --write --chmod --unlink --chown=5 --chown=7 --chown=:7; do
+			remount_over
+			run idmount explain "$access" --json "/mnt/over/$path"
+			if [[ $access == --chown* ]]; then
+				kernel=$(kernel_errno chown "${access#--chown=}" "/mnt/over/$path")
+			else
+				kernel=$(try_with "$access" "/mnt/over/$path" env)
+			fi
+			same "$access $path" "$kernel" "$(jq -r '.[0].steps[-1].errno' <<<"$output")"
+		done
+	done
+	for path in d set-gid; do
+		remount_over
+		run setpriv --reuid 0 --regid 7 --clear-groups "$IDMOUNT" explain --create --json "/mnt/over/$path"
+		same "create in $path" "$(kernel_errno setpriv --reuid 0 --regid 7 --clear-groups touch "/mnt/over/$path/new")" \
+			"$(jq -r '.[0].steps[-1].errno' <<<"$output")"
+	done
+	remount_over
+	run -1 idmount explain --write /mnt/over/left-out
+	[[ $output == *'refused, EOVERFLOW: the overlay cannot copy it to the upper layer: the map of the upper layer leaves out the owner or group of the file'* ]]
+	run -1 idmount explain --chown 7 /mnt/over/stored
+	[[ $output == *'refused, EOVERFLOW: the map of the upper layer leaves out the new owner or group'* ]]
+}
+
+@test "the layer of a file behind opaque and renamed directories" {
+	mkdir -m 755 low low2 upper work over
+	mkdir -p low/{opaque,renamed,plain}/d low2/{opaque,renamed,plain}/d upper/{opaque,elsewhere}
+	touch low/{opaque,renamed,plain}/d/low low2/{opaque,renamed,plain}/d/low2
+	mkdir upper/opaque/d
+	touch upper/opaque/d/upper
+	chmod 700 low/opaque/d
+	chmod 755 low{,2}/renamed/d
+	setfattr -n trusted.overlay.opaque -v y upper/opaque
+	setfattr -n trusted.overlay.redirect -v renamed upper/elsewhere
+	mount -t overlay -o lowerdir=/mnt/low:/mnt/low2,upperdir=/mnt/upper,workdir=/mnt/work,redirect_dir=on none over
+	same 'a renamed directory' '/mnt/low/renamed/d/low' "$(idmount explain --json /mnt/over/elsewhere/d/low | jq -r '.[0].layer')"
+	same 'in the layer below' '/mnt/low2/renamed/d/low2' "$(idmount explain --json /mnt/over/elsewhere/d/low2 | jq -r '.[0].layer')"
+	same 'not merged' '/mnt/upper/opaque/d/upper' "$(idmount explain --json /mnt/over/opaque/d/upper | jq -r '.[0].layer')"
+	mv over/plain over/moved
+	same 'renamed by the overlay' '/mnt/low2/plain/d/low2' "$(idmount explain --json /mnt/over/moved/d/low2 | jq -r '.[0].layer')"
+	# The directory of the layer below would refuse it to the mounter, if it was merged.
+	umount over
+	chown 7009:7009 low/opaque/d
+	mkdir map
+	noting idmount mount -m 0:0:7000 low map
+	mount -t overlay -o lowerdir=/mnt/map:/mnt/low2,upperdir=/mnt/upper,workdir=/mnt/work none over
+	run -0 idmount explain --read /mnt/over/opaque/d
+	ls over/opaque/d
+}
+
+@test "an overlay in a container that root of the host has mounted there, with userxattr: its mounter is found" {
+	local access kernel
+
+	mkdir -m 755 low upper work over
+	touch low/file
+	chmod 640 low/file
+	chown 7:100005 low/file
+	chmod 777 upper
+	mount -t overlay -o userxattr,lowerdir=/mnt/low,upperdir=/mnt/upper,workdir=/mnt/work none over
+	start_container '0 100000 65536'
+	# Root of the host reads what root of the container would not.
+	run -0 idmount explain --pid "$pid" --user 5:5 --read /mnt/over/file
+	for access in --read --write --unlink; do
+		run idmount explain --pid "$pid" --user 5:5 --json "$access" /mnt/over/file
+		kernel=$(try_with "$access" /mnt/over/file inside_as 5)
+		same "$access" "$kernel" "$(jq -r '.[0].steps[-1].errno' <<<"$output")"
+		same "$access: is known" "$([[ $kernel == null ]] && echo true || echo false)" "$(jq -r '.[0].steps[-1].allowed' <<<"$output")"
+	done
+}
+
+@test "a missing name behind a layer that refuses the search: for each process" {
+	mkdir -m 755 low low2 over
+	mkdir low/d low2/d
+	chown 7009:7009 low/d
+	chmod 750 low/d
+	chmod 777 low2/d
+	idmount overlay -m 0:0:7000 -L low2 -L low over
+	same 'the errno' EACCES "$(kernel_errno cat /mnt/over/d/new)"
+	run -1 --separate-stderr idmount explain --read /mnt/over/d/new
+	same 'the error' 'idmount: explain: /mnt/over/d/new: explain access: Permission denied for every process: a layer of the overlay refuses the search to the process that mounted it' "$stderr"
+}
+
+@test "a group that the map of a read-only overlay's layer leaves out, of a file that root may read as its owner" {
+	mkdir -m 755 low low2 map over
+	touch low/file
+	chown 0:65534 low/file
+	chmod 700 low/file
+	noting idmount mount -m 0:0 low map
+	mount -t overlay -o ro,lowerdir=/mnt/map:/mnt/low2 none over
+	run -0 idmount explain --json --read /mnt/over/file
+	same 'the group' null "$(jq '.[0].file.group' <<<"$output")"
+}
+
 @test "an overlay of a container: a file of user 65534 in a layer without a map has that owner" {
 	local access
 
@@ -2029,7 +2143,7 @@ member_of()
 	done
 	remount_over disk
 	run -1 idmount explain --write /mnt/over/acl/file
-	[[ $output == *'refused, EINVAL: the overlay cannot copy it to the upper layer: an ACL of the file, or of a directory on the way, has an ID that the map of the layer leaves out'* ]]
+	[[ $output == *'refused, EINVAL: the overlay cannot copy it to the upper layer: an ACL of the file, or of a directory on the way, has an ID that the map of a layer leaves out'* ]]
 	remount_over map
 	run -1 idmount explain --write /mnt/over/both/file
 	[[ $output == *'the map of the upper layer leaves out the owner or group of the directory for the copy'* ]]
