@@ -1596,6 +1596,26 @@ try_with()
 	same 'the error' 'idmount: explain: /mnt/over/d/new: explain access: Permission denied for every process: a layer of the overlay refuses the search to the process that mounted it' "$stderr"
 }
 
+@test "65534 as an owner or a group alone, and a sticky directory that the map of a layer leaves out" {
+	reachable
+	mkdir -m 755 low low2 map over
+	mkdir -m 1777 low/sticky
+	touch low/{owner,group} low/sticky/file
+	chown 65534:7009 low/owner
+	chown 7009:65534 low/group
+	chown 7009:7009 low/sticky
+	noting idmount mount -m 0:0:7000,65534:65534 low map
+	mount -t overlay -o lowerdir=/mnt/map:/mnt/low2,upperdir=/mnt/src,workdir=/mnt/dst none over
+	for name in owner group; do
+		for change in --chown=5 --chown=:5; do
+			run -1 idmount explain --user 5:5 "$change" --json "/mnt/over/$name"
+			same "$change $name" "$(kernel_errno as 5 chown "${change#--chown=}" "/mnt/over/$name")" "$(member errno <<<"$output")"
+		done
+	done
+	run -1 idmount explain --user 5:5 --unlink --json /mnt/over/sticky/file
+	same 'the sticky directory' "$(kernel_errno as 5 unlink /mnt/over/sticky/file)" "$(member errno <<<"$output")"
+}
+
 @test "a group that the map of a read-only overlay's layer leaves out, of a file that root may read as its owner" {
 	mkdir -m 755 low low2 map over
 	touch low/file
