@@ -14,6 +14,15 @@ struct layer_check {
 	bool is_judged;
 };
 
+/* ---- layer-as-mounter.c ---- */
+
+/* With the mounter's credentials, and without an access. */
+struct verdict begin_layer_verdict(const struct mounter *mounter, const struct idm_explain_info *place);
+
+/* 0: the mounter has that access to the place in its layer. */
+int find_mounter_errnum(const struct mounter *mounter, const struct idm_explain_info *place,
+			enum idm_access access);
+
 /* ---- layer-copy.c ---- */
 
 /* Neither a regular file, nor a directory, nor a symbolic link. */

@@ -122,16 +122,30 @@ int judge_copy(struct layer_check *check, size_t i)
  * the owner is not mapped. The directory can have the mark already. Root of a container has no trusted
  * attributes: the overlay then does without.
  */
-static int find_parent_errnum(const struct layer_check *check, const struct idm_explain_info *place,
+static int find_parent_errnum(const struct layer_check *check, size_t i,
+			      const struct idm_explain_info *place,
 			      const struct idm_explain_result *layer)
 {
+	const struct mounter *mounter = &check->mounters.list[i];
 	const char *mark = check->file->userxattr ? "user.overlay.impure" : "trusted.overlay.impure";
 	char value;
+	bool lacks_mark = check->file->has_marks &&
+			  idm_sys_getxattr(place->fd, mark, &value, 1) == -ENODATA;
 
-	if (!check->file->has_marks ||
-	    (layer->uid != IDM_EXPLAIN_NO_ID && layer->gid != IDM_EXPLAIN_NO_ID))
-		return 0;
-	return idm_sys_getxattr(place->fd, mark, &value, 1) == -ENODATA ? EPERM : EACCES;
+	if (layer->uid == IDM_EXPLAIN_NO_ID || layer->gid == IDM_EXPLAIN_NO_ID)
+		return lacks_mark ? EPERM : EACCES;
+	/* In a sticky directory, only its owner sets attributes of users. */
+	if (lacks_mark && check->file->userxattr && place->facts->inode->mode & S_ISVTX &&
+	    find_mounter_errnum(mounter, place, IDM_ACCESS_CHMOD))
+		return EPERM;
+	return find_mounter_errnum(mounter, place, IDM_ACCESS_WRITE);
+}
+
+static const char *describe_parent(const struct idm_explain_result *layer)
+{
+	if (layer->uid == IDM_EXPLAIN_NO_ID || layer->gid == IDM_EXPLAIN_NO_ID)
+		return "the map of the upper layer leaves out the owner or group of the directory for the copy";
+	return "the process that mounted it may not write to the directory for the copy";
 }
 
 /* ovl_copy_up_one(), for each directory on the way and then the file. The first failure counts. */
@@ -141,7 +155,9 @@ void note_copy(struct layer_check *check, size_t i, const struct idm_explain_inf
 	struct layer_copy *copy = &check->v->copies[i];
 
 	if (!check->file->lower) {
-		*copy = (struct layer_copy){ .parent_errnum = find_parent_errnum(check, place, layer) };
+		*copy = (struct layer_copy){ .parent_reason = describe_parent(layer),
+					     .parent_errnum = find_parent_errnum(check, i, place,
+										 layer) };
 		return;
 	}
 	if (copy->errnum)

@@ -190,12 +190,17 @@ static int look_up_in_layer(struct layer_search *s, const struct layer_entry *di
 
 static bool add_layer_entry(struct layer_stack *stack, unsigned int layer, const char *path)
 {
-	struct layer_entry *entry = idm_array_append(&stack->list, &stack->n, sizeof(*entry));
+	char *copy = path ? strdup(path) : NULL;
+	struct layer_entry *entry = copy || !path
+					    ? idm_array_append(&stack->list, &stack->n, sizeof(*entry))
+					    : NULL;
 
-	if (!entry)
+	if (!entry) {
+		free(copy);
 		return false;
-	*entry = (struct layer_entry){ layer, path ? strdup(path) : NULL };
-	return entry->path || !path;
+	}
+	*entry = (struct layer_entry){ layer, copy };
+	return true;
 }
 
 static size_t find_root_entry(const struct layer_stack *root, unsigned int layer)

@@ -15,6 +15,7 @@
 struct layer_copy {
 	int errnum; /* of the copy of the file, or of a directory on the way; 0: it is possible */
 	const char *reason;
+	const char *parent_reason;
 	int parent_errnum; /* of any copy to the last directory on the way that is in the upper layer */
 	bool may_lack_owner; /* one of those that would be copied */
 };

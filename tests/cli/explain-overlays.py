@@ -379,6 +379,8 @@ def verdict_of(path, words, access):
     refused = next((each for each in way if each['allowed'] is False), None)
     if refused and (not step or step['behind']):
         return getattr(errno, refused['errno']), refused['reason']
+    if path['error'] and not step and path['error']['step'] == 'look up path' and path['error']['errno'] == 'EACCES':
+        return None, 'closed to the caller'
     if path['error'] and not step:
         return getattr(errno, path['error']['errno']), 'error: ' + path['error']['step']
     if not step:
