@@ -163,7 +163,8 @@ static void report_unseen(struct report *report)
 void begin_path_report(struct report *report, const char *path)
 {
 	report->unseen = 0;
-	report->requires_root = report->has_unshare_cure = report->has_begun_behind = report->protects_link = false;
+	report->requires_root = report->has_unshare_cure = false;
+	report->has_begun_behind = report->protects_link = false;
 	*report->layer = *report->to_own = *report->closed = *report->unreached = '\0';
 	report->owners = (struct owners){ 0 };
 	report->error.errnum = 0;
