@@ -2096,7 +2096,8 @@ struct idm_explain_info {
 
 /*
  * Collects the facts for idm_explain() about a process and a path. Calls back for each directory on the way,
- * from the first on, for each symbolic link that is followed, and for the path itself. Opens files with O_PATH only, and changes nothing.
+ * from the first on, for each symbolic link that is followed, and for the path itself. Opens files with
+ * O_PATH only, and changes nothing.
  *
  * @pid: the process, in the caller's PID namespace; 0 for the calling thread
  * @path: as the process sees it, from its root directory or, if relative, its working directory
