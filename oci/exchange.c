@@ -128,29 +128,48 @@ static bool is_shared(const struct exchange *x, int mount)
 	return r < 0 ? r != -ELOOP : idm_sys_move_mount_fd(x->aside, x->where->root, 0) < 0;
 }
 
-static int copy_and_leave(struct mount_group *group)
+/* What can fail of it. */
+static int copy_for_group(struct mount_group *group)
 {
 	if (!kernel_can_rejoin())
 		return -EOPNOTSUPP;
 	group->copy = idm_sys_open_tree(group->mount, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
-	return group->copy < 0 ? group->copy : set_propagation(group->mount, MS_PRIVATE, 0);
+	return group->copy < 0 ? group->copy : 0;
+}
+
+static int leave_group(struct exchange *x, const struct mount_group *group)
+{
+	x->doing = LEAVING_GROUP;
+	return group->copy < 0 ? 0 : set_propagation(group->mount, MS_PRIVATE, 0);
 }
 
 /* For the mount that `directory` is in, if it is shared. Needs the mount aside. */
-static int leave_group(struct exchange *x, struct mount_group *group, int directory)
+static int prepare_to_leave(struct exchange *x, struct mount_group *group, int directory)
 {
 	x->doing = LEAVING_GROUP;
 	group->mount = open_mount_root(directory);
 	if (group->mount < 0)
 		return group->mount;
-	return is_shared(x, group->mount) ? copy_and_leave(group) : 0;
+	return is_shared(x, group->mount) ? copy_for_group(group) : 0;
+}
+
+static int leave_group_at(struct exchange *x, struct mount_group *group, int directory)
+{
+	int r = prepare_to_leave(x, group, directory);
+
+	return r < 0 ? r : leave_group(x, group);
 }
 
 static int separate_shared_mount(struct exchange *x, struct mount_group *group, int mount)
 {
+	int r;
+
 	x->doing = LEAVING_GROUP;
 	group->mount = idm_sys_dup(mount);
-	return group->mount < 0 ? group->mount : copy_and_leave(group);
+	if (group->mount < 0)
+		return group->mount;
+	r = copy_for_group(group);
+	return r < 0 ? r : leave_group(x, group);
 }
 
 static int rejoin_group(struct exchange *x, const struct mount_group *group)
@@ -183,7 +202,7 @@ static int attach_aside(struct exchange *x)
 		r = idm_sys_move_mount_fd(x->aside, root, 0);
 	if (r != -EINVAL)
 		return r;
-	r = leave_group(x, &x->root_group, root);
+	r = leave_group_at(x, &x->root_group, root);
 	if (r < 0)
 		return r;
 	x->doing = MAKING_ASIDE;
@@ -201,7 +220,7 @@ static int move_runtime_mount(struct exchange *x, struct placing *p, int to)
 		return r;
 	r = attach_aside(x);
 	if (r == 0)
-		r = leave_group(x, &p->group, p->directory);
+		r = leave_group_at(x, &p->group, p->directory);
 	if (r < 0)
 		return r;
 	x->doing = MOVING;
@@ -227,9 +246,26 @@ static bool has_mounts_to_keep(const struct exchange *x, const struct placing *p
 }
 
 /*
- * The kernel says first whether it could move at all: no mount moves onto itself (ELOOP). A mount on a
- * shared one (EINVAL) has copies on the peers of that, also on the host. They are removed with it, while
- * the shared one is in its group. A copy with mounts below it stays.
+ * A mount on a shared one has copies on the peers of that, also on the host. They are removed with it,
+ * while the shared one is in its group. A copy with mounts below it stays.
+ */
+static int remove_from_peers(struct exchange *x, struct placing *p)
+{
+	int r = attach_aside(x);
+
+	if (r == 0)
+		r = prepare_to_leave(x, &p->group, p->directory);
+	if (r < 0)
+		return r;
+	x->doing = REMOVING;
+	r = remove_mount(x, p->place);
+	p->on_shared = r == 0;
+	return r < 0 ? r : leave_group(x, &p->group);
+}
+
+/*
+ * The kernel says first whether the mount could move at all: no mount moves onto itself (ELOOP), and
+ * none that is on a shared one moves (EINVAL).
  */
 static int remove_runtime_mount(struct exchange *x, struct placing *p)
 {
@@ -237,15 +273,12 @@ static int remove_runtime_mount(struct exchange *x, struct placing *p)
 
 	x->doing = MOVING;
 	r = idm_sys_move_mount_fd(p->place, p->place, 0);
-	if (r != -EINVAL && r != -ELOOP)
+	if (r == -EINVAL)
+		return remove_from_peers(x, p);
+	if (r != -ELOOP)
 		return r;
-	p->on_shared = r == -EINVAL;
 	x->doing = REMOVING;
-	r = remove_mount(x, p->place);
-	if (r < 0 || !p->on_shared)
-		return r;
-	r = attach_aside(x);
-	return r < 0 ? r : leave_group(x, &p->group, p->directory);
+	return remove_mount(x, p->place);
 }
 
 static int move_or_remove(struct exchange *x, struct placing *p)
@@ -331,7 +364,7 @@ static int place_on_cover(struct exchange *x, struct placing *p)
 		return r;
 	r = attach_aside(x);
 	if (r == 0)
-		r = leave_group(x, &p->cover_group, p->cover->tree);
+		r = leave_group_at(x, &p->cover_group, p->cover->tree);
 	if (r < 0)
 		return r;
 	x->doing = p->mapped ? ATTACHING : MOVING;
