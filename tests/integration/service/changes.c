@@ -82,14 +82,15 @@ static int write_file(const struct change *c)
 	return write_byte(open(c->file, O_WRONLY | O_CLOEXEC)) < 0 ? -1 : 0;
 }
 
-/* From Linux 6.11 on, a process does so with capabilities in its user namespace. */
+/* From Linux 6.11 on, a process opens directories so with capabilities in its user namespace. */
 static int write_by_handle(const struct change *c)
 {
-	AUTO_CLOSE int top = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int fd = top < 0 ? -1
-			 : (int)syscall(SYS_open_by_handle_at, top, c->handle, O_WRONLY | O_CLOEXEC);
+	AUTO_CLOSE int top = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), directory = -1;
 
-	return write_byte(fd) < 0 ? -1 : 0;
+	if (top >= 0)
+		directory = (int)syscall(SYS_open_by_handle_at, top, c->handle,
+					 O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return directory < 0 || write_byte(openat(directory, "f", O_WRONLY | O_CLOEXEC)) < 0 ? -1 : 0;
 }
 
 /* ---- new files and names ---- */

@@ -12,9 +12,9 @@
 #define IDS 4 /* of each kind, which the changes name */
 
 struct change {
-	int other; /* a directory descriptor of the second tree */
-	const struct file_handle *handle;
-	const uint32_t *uids, *gids; /* IDS of them, as the process counts */
+	int other;			  /* a directory descriptor of the second tree */
+	const struct file_handle *handle; /* of the directory */
+	const uint32_t *uids, *gids;	  /* IDS of them, as the process counts */
 	char file[16], made[16], renamed[16], linked[16];
 };
 

@@ -42,6 +42,7 @@ struct attributes {
 
 static struct attributes original[PLACES];
 
+/* Of the directories. */
 static union {
 	struct file_handle header;
 	char space[sizeof(struct file_handle) + MAX_HANDLE_SZ];
@@ -127,7 +128,7 @@ static void make_place(struct rng *rng, int i)
 	assert_true(read_attributes(file, &original[i]));
 	restore_attributes(file, &original[i]);
 	handles[i].header.handle_bytes = MAX_HANDLE_SZ;
-	must(name_to_handle_at(AT_FDCWD, file, &handles[i].header, &(int){ 0 }, 0));
+	must(name_to_handle_at(AT_FDCWD, dir, &handles[i].header, &(int){ 0 }, 0));
 }
 
 /* ---- what is on disk ---- */
