@@ -28,7 +28,7 @@ static const char nosuid[] = "the mount has nosuid";
 static uint64_t read_status(const struct subject *s, const char *key, int base)
 {
 	AUTO_CLOSE int fd = open_process_file(s->pid, "status", O_RDONLY);
-	AUTO_FREE char *text = NULL; /* analyzer: gcc overlooks the NULL */
+	AUTO_FREE char *text = NULL;
 	size_t n;
 
 	return fd >= 0 && idm_read_file(fd, STATUS_MOST, &text, &n) == 0

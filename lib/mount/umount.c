@@ -85,7 +85,6 @@ static int unmount_node(const struct idm_mount_node *node, const struct target *
 			struct idm_error *err)
 {
 	/* A mount that is not below the root directory has no other path. */
-	/* analyzer: find_top() found the node */
 	int r = idm_unmount_by_id(target->dirfd, *node->target ? node->target : target->path, node->id,
 				  flags);
 
@@ -134,7 +133,7 @@ static int unmount_found(const struct target *target, int flags, struct idm_erro
 	int r = find_top(target, &top, err);
 
 	if (r == 0)
-		r = unmount_node(top.v[0], target, flags, err);
+		r = unmount_node(top.v[0], target, flags, err); /* analyzer: find_top() found the node */
 	idm_mount_nodes_free(&top);
 	return r;
 }
