@@ -18,6 +18,7 @@
 
 #include "lib/base/array.h"
 #include "lib/base/error.h"
+#include "lib/base/hashtable.h"
 #include "lib/base/macros.h"
 #include "lib/list/internal.h"
 #include "lib/list/mount-copy.h"
@@ -28,6 +29,7 @@
 static const enum idm_error_step step_attach = IDM_STEP_ATTACH;
 
 struct peer {
+	struct idm_hash_link by_id;
 	struct idm_mount_info *mount; /* its ID is the short one */
 	uint64_t peers, master;
 };
@@ -35,6 +37,7 @@ struct peer {
 struct peers {
 	struct peer *v;
 	size_t n;
+	struct idm_hashtable by_id;	     /* when all are read */
 	const struct peer *replaced, *place; /* the mount, and the one that it is on */
 };
 
@@ -49,7 +52,7 @@ static int append_peer(const struct idm_mount_info *mount, void *data)
 		idm_free_mount_info(copy);
 		return -ENOMEM;
 	}
-	*p = (struct peer){ copy, line->peers, line->master };
+	*p = (struct peer){ { .key = copy->id }, copy, line->peers, line->master };
 	return 0;
 }
 
@@ -58,14 +61,21 @@ static void free_peers(struct peers *all)
 	for (size_t i = 0; i < all->n; i++)
 		idm_free_mount_info(all->v[i].mount);
 	free(all->v);
+	idm_hashtable_free(&all->by_id);
+}
+
+static int index_peers(struct peers *all)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < all->n && r == 0; i++)
+		r = idm_hashtable_add(&all->by_id, &all->v[i].by_id);
+	return r;
 }
 
 static const struct peer *find_peer(const struct peers *all, uint64_t id)
 {
-	for (size_t i = 0; i < all->n; i++)
-		if (all->v[i].mount->id == id)
-			return &all->v[i];
-	return NULL;
+	return idm_container_of(struct peer, by_id, idm_hashtable_find(&all->by_id, id));
 }
 
 static const struct peer *find_parent(const struct peers *all, const struct peer *p)
@@ -182,6 +192,8 @@ int idm_check_peers_of_replaced(int target_fd, const char *path, struct idm_erro
 
 	if (r == 0)
 		r = idm_mountinfo_list(&lister, &(struct idm_mount_ns){ .foreign = false }, -1);
+	if (r == 0)
+		r = index_peers(&all);
 	if (r < 0) {
 		free_peers(&all);
 		return idm_fail_errno(err, r, step_attach, path);
