@@ -168,8 +168,8 @@ static void doubt_kernel_rules(struct verdict *v)
 {
 	bool is_search = S_ISDIR(v->facts.inode->mode) && v->facts.access == IDM_ACCESS_EXECUTE;
 
-	if (v->facts.access == IDM_ACCESS_FOLLOW || !(v->place->unseen & IDM_UNSEEN_FS_RULES) || v->is_unknown ||
-	    is_rule_of_mount(v->result.rule))
+	if (v->facts.access == IDM_ACCESS_FOLLOW || !(v->place->unseen & IDM_UNSEEN_FS_RULES) ||
+	    v->is_unknown || is_rule_of_mount(v->result.rule))
 		return;
 	v->is_unknown = is_on_procfs(v) ? v->result.errnum || v->place->is_last
 					: !v->result.errnum && !is_search;
@@ -221,21 +221,17 @@ int fill_in_verdict(struct verdict *v, struct idm_error *err)
 	v->other_errnum = 0;
 	v->result = (struct idm_explain_result)IDM_EXPLAIN_RESULT_INIT;
 	r = idm_explain(&v->facts, &v->result, err);
-	if (r == 0 && v->result.rule && v->place->unseen & IDM_UNSEEN_MOUNT_MAP)
+	if (r < 0)
+		return r;
+	if (v->result.rule && v->place->unseen & IDM_UNSEEN_MOUNT_MAP)
 		doubt_map(v);
-	if (r == 0)
-		doubt_capabilities(v);
-	if (r == 0)
-		doubt_owner(v);
-	if (r == 0)
-		doubt_kernel_rules(v);
-	if (r == 0)
-		doubt_protection(v);
-	if (r == 0)
-		doubt_server(v);
-	if (r == 0)
-		judge_overwrite(v);
-	return r;
+	doubt_capabilities(v);
+	doubt_owner(v);
+	doubt_kernel_rules(v);
+	doubt_protection(v);
+	doubt_server(v);
+	judge_overwrite(v);
+	return 0;
 }
 
 /* ---- what a refusal is about ---- */
