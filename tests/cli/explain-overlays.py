@@ -381,11 +381,14 @@ def verdict_of(path, words, access):
         return getattr(errno, refused['errno']), refused['reason']
     if path['error'] and not step and path['error']['step'] == 'look up path' and path['error']['errno'] == 'EACCES':
         return None, 'closed to the caller'
+    unknown = next((each for each in way if each['allowed'] is None), None)
+    if unknown:
+        return None, unknown['reason']
     if path['error'] and not step:
         return getattr(errno, path['error']['errno']), 'error: ' + path['error']['step']
     if not step:
         return -1, 'no verdict'
-    if step['allowed'] is None or any(each['allowed'] is None for each in way):
+    if step['allowed'] is None:
         return None, step['reason']
     return (0 if step['allowed'] else getattr(errno, step['errno'])), step['reason']
 
