@@ -157,6 +157,21 @@ cures()
 	as 1000 cat "$file"
 }
 
+@test "a cure names the file also by bytes that are printed in octal" {
+	local name cure
+
+	for name in $'\377\376' $'\302\23331m' $'a\u202eb' $'a\u2028b' 'ü!x' $'\n\377\'\\!a'; do
+		touch "/mnt/src/$name"
+		chmod 600 "/mnt/src/$name"
+		run -1 idmount explain --user 1000:1000 --read "/mnt/src/$name"
+		cure=$(sed -n 's/^  cure *//p' <<<"$output")
+		echo "$cure"
+		# A file with the name that is printed would be another one.
+		bash -c "$cure"
+		as 1000 cat "/mnt/src/$name"
+	done
+}
+
 @test "a file that a read-only mapped mount leaves out can be read with a larger map" {
 	reachable
 	echo x >src/file
