@@ -10,9 +10,9 @@
 #include "oci/runtime.h"
 
 const struct command *const commands[] = {
-	&command_mount,	  &command_umount,   &command_list,	   &command_check, &command_map,
-	&command_explain, &command_overlay,  &command_apply,	   &command_undo,  &command_bundle,
-	&command_run,	  &command_oci_hook, &command_oci_runtime, NULL,
+	&command_mount,	  &command_umount, &command_list,     &command_check,	    &command_map,
+	&command_explain, &command_cure,   &command_overlay,  &command_apply,	    &command_undo,
+	&command_bundle,  &command_run,	   &command_oci_hook, &command_oci_runtime, NULL,
 };
 
 static const struct command *find_command(const char *name)

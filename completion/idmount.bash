@@ -37,7 +37,7 @@ _idmount_operand()
 			compgen -d -- "$cur")
 		;;
 	help)
-		mapfile -t COMPREPLY < <(compgen -W 'mount umount list check map explain overlay apply undo bundle run oci-hook oci-runtime' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'mount umount list check map explain cure overlay apply undo bundle run oci-hook oci-runtime' -- "$cur")
 		;;
 	esac
 }
@@ -201,6 +201,9 @@ _idmount_options()
 	explain)
 		options='--pid --container --user --userns --read --write --exec --create --unlink --chmod --chown --owners --json'
 		;;
+	cure)
+		options='--pid --file'
+		;;
 	overlay)
 		options="$map -L --lower -U --upper -W --work --upper-ids -o --options --mkdir $trial"
 		;;
@@ -237,7 +240,7 @@ _idmount()
 
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'mount umount list check map explain overlay apply undo bundle run oci-hook oci-runtime help -h --help -V --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'mount umount list check map explain cure overlay apply undo bundle run oci-hook oci-runtime help -h --help -V --version' -- "$cur")
 		return
 	fi
 	# bash has cut the words at = and : too. This is the line as it was typed, up to the cursor.

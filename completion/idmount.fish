@@ -49,6 +49,7 @@ complete -c idmount -n __fish_use_subcommand -a list -d 'show ID-mapped mounts a
 complete -c idmount -n __fish_use_subcommand -a check -d 'report what this kernel supports, and whether PATH can be ID-mapped'
 complete -c idmount -n __fish_use_subcommand -a map -d 'draw, translate, combine and print maps'
 complete -c idmount -n __fish_use_subcommand -a explain -d 'show why access to a file is refused, and what cures it'
+complete -c idmount -n __fish_use_subcommand -a cure -d 'run a command on the file that explain has judged'
 complete -c idmount -n __fish_use_subcommand -a overlay -d 'mount directories over each other, with other owners'
 complete -c idmount -n __fish_use_subcommand -a apply -d 'mount the root filesystem that a mount list describes'
 complete -c idmount -n __fish_use_subcommand -a undo -d 'undo what was applied, by its journal'
@@ -115,6 +116,10 @@ complete -c idmount -n '__idmount_is explain' -l owners -d 'of the files below t
 complete -c idmount -n '__idmount_is explain' -l json -d 'print a JSON array'
 complete -c idmount -n '__idmount_is explain' -s h -l help -d 'show this help'
 complete -c idmount -n '__idmount_is explain' -F
+complete -c idmount -n '__idmount_is cure' -l pid -x -d 'the process whose path it is'
+complete -c idmount -n '__idmount_is cure' -l file -x -d 'the device and the inode number of the file'
+complete -c idmount -n '__idmount_is cure' -s h -l help -d 'show this help'
+complete -c idmount -n '__idmount_is cure' -F
 complete -c idmount -n '__idmount_is overlay' -s m -l map -x -a '(__idmount_map)' -d 'entries to map'
 complete -c idmount -n '__idmount_is overlay' -l userns -r -F -d 'the map of this user namespace file or process'
 complete -c idmount -n '__idmount_is overlay' -l keep-rest -d 'every ID that no entry names keeps its number'
@@ -197,4 +202,4 @@ complete -c idmount -n '__idmount_is oci-runtime' -l cgroup-manager -x -d 'of cr
 complete -c idmount -n '__idmount_is oci-runtime' -l criu -r -F -d 'of runc'
 complete -c idmount -n '__idmount_is oci-runtime' -s v -l version -d 'of both'
 complete -c idmount -n '__idmount_is oci-runtime' -s h -l help -d 'show this help'
-complete -c idmount -n '__idmount_is help' -a 'mount umount list check map explain overlay apply undo bundle run oci-hook oci-runtime'
+complete -c idmount -n '__idmount_is help' -a 'mount umount list check map explain cure overlay apply undo bundle run oci-hook oci-runtime'

@@ -22,7 +22,7 @@ VALUES = {
 # The kind of operands of a command. Other commands have none.
 OPERANDS = {
     "mount": "files", "umount": "targets", "list": "targets", "check": "files", "explain": "files", "overlay": "files",
-    "apply": "files", "bundle": "bundle", "run": "command", "help": "names",
+    "apply": "files", "bundle": "bundle", "run": "command", "cure": "files", "help": "names",
 }
 
 BASH = "completion/idmount.bash"

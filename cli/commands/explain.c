@@ -55,24 +55,13 @@ static int parse_owner(struct explain_request *request, const char *text)
 	return DONE;
 }
 
-static int parse_process(const char *option, const char *text, pid_t *pid)
-{
-	uint32_t number;
-	const char *rest;
-
-	if (!parse_id_until(text, '\0', &number, &rest) || !number || number > INT32_MAX)
-		return report_usage("--%s: %s: expected a process number", option, text);
-	*pid = (pid_t)number;
-	return DONE;
-}
-
 static int read_option(struct explain_request *request, int letter, const char *value)
 {
 	switch (letter) {
 	case OPTION_PID:
-		return parse_process("pid", value, &request->subject.pid);
+		return parse_process_number("pid", value, &request->subject.pid);
 	case OPTION_USERNS:
-		return parse_process("userns", value, &request->subject.userns_pid);
+		return parse_process_number("userns", value, &request->subject.userns_pid);
 	case OPTION_CONTAINER:
 		request->subject.container = value;
 		return DONE;

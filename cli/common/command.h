@@ -33,8 +33,8 @@ struct command {
 };
 
 extern const struct command command_mount, command_umount, command_list, command_check, command_map,
-	command_explain, command_overlay, command_apply, command_undo, command_bundle, command_run,
-	command_oci_hook, command_oci_runtime;
+	command_explain, command_cure, command_overlay, command_apply, command_undo, command_bundle,
+	command_run, command_oci_hook, command_oci_runtime;
 
 /* All commands, in the order of the help; ends with NULL. */
 extern const struct command *const commands[];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The command that removes the rule which refuses an access. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +11,10 @@
 #include "cure-mount.h"
 #include "cure-text.h"
 #include "layer.h"
+#include "lib/base/macros.h"
 #include "lib/sys/capability.h"
 #include "lib/sys/syscall.h"
+#include "process-path.h"
 
 /* ---- paths ---- */
 
@@ -22,30 +25,48 @@ size_t parent_length(const char *path)
 	return !slash ? 0 : slash == path ? 1 : (size_t)(slash - path);
 }
 
-/* The path of the inode that the rule is about, as the caller reaches it. */
-static bool write_path(const struct verdict *v, char *word, size_t size)
+/* The path of the inode that the rule is about. */
+static bool copy_refusing_path(const struct verdict *v, char *path, size_t size)
 {
-	const char *path = v->path;
-	size_t n = v->result.on_directory ? parent_length(path) : strlen(path);
-	char whole[VERDICT_TEXT];
+	size_t n = v->result.on_directory ? parent_length(v->path) : strlen(v->path);
 
-	if (!n)
-		path = ".", n = 1;
-	if (v->subject->pid && !write_cure(whole, sizeof(whole), "/proc/%d/%s%.*s", (int)v->subject->pid,
-					   *path == '/' ? "root" : "cwd/", (int)n, path))
-		return false;
 	/* A name such as "-f" would be an option. */
-	if (!v->subject->pid &&
-	    !write_cure(whole, sizeof(whole), "%s%.*s", *path == '-' ? "./" : "", (int)n, path))
-		return false;
-	return quote_word(whole, word, size);
+	return n ? write_cure(path, size, "%s%.*s", *v->path == '-' ? "./" : "", (int)n, v->path)
+		 : write_cure(path, size, ".");
 }
 
-static bool change_file(const struct verdict *v, const char *program, char *text, size_t size)
+/* The descriptor of the place is that of the file. Its directory is the one that still has it. */
+static bool find_directory_id(const struct verdict *v, const char *path, struct file_id *id)
 {
-	char path[VERDICT_TEXT];
+	AUTO_CLOSE int directory = open_process_path(v->subject->pid, path);
+	const char *slash = strrchr(v->path, '/');
+	AUTO_CLOSE int file = directory < 0 ? -1
+					    : idm_sys_openat(directory, slash ? slash + 1 : v->path,
+							     O_PATH | O_NOFOLLOW, 0);
 
-	return write_path(v, path, sizeof(path)) && write_cure(text, size, "%s %s", program, path);
+	return file >= 0 && idm_is_same_inode(file, v->place->fd) && find_file_id(directory, id) == 0;
+}
+
+/*
+ * A command that changes the inode of the rule. The process of a container can replace the file before
+ * the command runs, by a link to a file of the host. So "idmount cure" finds it there.
+ */
+static bool change_file(const struct verdict *v, const char *command, char *text, size_t size)
+{
+	char path[VERDICT_TEXT], word[VERDICT_TEXT], pid[32] = "", number[FILE_ID_TEXT];
+	struct file_id id;
+
+	if (!copy_refusing_path(v, path, sizeof(path)) || !quote_word(path, word, sizeof(word)))
+		return false;
+	if (!v->subject->pid && !v->is_exposed)
+		return write_cure(text, size, "%s %s", command, word);
+	if (v->result.on_directory ? !find_directory_id(v, path, &id)
+				   : find_file_id(v->place->fd, &id) < 0)
+		return false;
+	format_file_id(&id, number);
+	if (v->subject->pid)
+		snprintf(pid, sizeof(pid), "--pid %d ", (int)v->subject->pid);
+	return write_cure(text, size, "idmount cure %s--file %s %s %s", pid, number, word, command);
 }
 
 /* ---- permissions ---- */
@@ -161,29 +182,27 @@ static bool takes_acl_entry(const struct verdict *v)
 }
 
 /* A wider mask would permit to others what it hides. setfacl(1) keeps the mask with -n only. */
-static bool add_acl_entry(const struct verdict *v, unsigned int bits, const char *path, char *text,
-			  size_t size)
+static bool add_acl_entry(const struct verdict *v, unsigned int bits, char *text, size_t size)
 {
 	unsigned int mask = refusing_inode(v)->mode >> 3 & 7;
 	bool hides = find_masked_bits(v, mask) != 0;
-	char added[4];
+	char added[4], command[64];
 
 	if (v->place->unseen & IDM_UNSEEN_ACL || !takes_acl_entry(v) ||
 	    has_unknown_entry(refusing_inode(v)) || (hides && bits & ~mask))
 		return false;
 	write_bits(bits, added);
-	return write_cure(text, size, "setfacl %s-m u:%u:%s %s", hides ? "-n " : "", v->facts.fsuid,
-			  added, path);
+	snprintf(command, sizeof(command), "setfacl %s-m u:%u:%s", hides ? "-n " : "", v->facts.fsuid,
+		 added);
+	return change_file(v, command, text, size);
 }
 
-static bool add_bits(const struct verdict *v, unsigned int bits, const char *path, char *text,
-		     size_t size)
+static bool add_bits(const struct verdict *v, unsigned int bits, char *text, size_t size)
 {
 	unsigned int others = v->result.on_directory ? 0 : other_missing_bits(v);
 
 	bits |= allowed_bits(v);
-	return add_acl_entry(v, bits | others, path, text, size) ||
-	       add_acl_entry(v, bits, path, text, size);
+	return add_acl_entry(v, bits | others, text, size) || add_acl_entry(v, bits, text, size);
 }
 
 /* Another command would be needed first. */
@@ -195,7 +214,7 @@ static bool is_unchangeable(const struct verdict *v)
 
 static bool change_permission(const struct verdict *v, char *text, size_t size)
 {
-	char path[VERDICT_TEXT], bits[4];
+	char bits[4], command[16];
 
 	/* In the caller's user namespace no process can change such a file. */
 	if (is_hidden_id(refusing_inode(v)->uid) || may_lack_owner(v))
@@ -204,12 +223,11 @@ static bool change_permission(const struct verdict *v, char *text, size_t size)
 		return describe_larger_map(v, text, size);
 	if (is_unchangeable(v))
 		return false;
-	if (!write_path(v, path, sizeof(path)))
-		return false;
 	if (v->result.entry != IDM_CLASS_OWNER)
-		return has_disk_id(v) && add_bits(v, missing_bits(v), path, text, size);
+		return has_disk_id(v) && add_bits(v, missing_bits(v), text, size);
 	write_bits(missing_bits(v), bits);
-	return write_cure(text, size, "chmod u+%s %s", bits, path);
+	snprintf(command, sizeof(command), "chmod u+%s", bits);
+	return change_file(v, command, text, size);
 }
 
 /*

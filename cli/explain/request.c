@@ -261,6 +261,9 @@ static int explain_step(const struct idm_explain_info *place, void *data)
 		unseen &= ~IDM_UNSEEN_OWNER;
 	if (r == 0)
 		r = report_path_place(&request->report, &v, visit->err);
+	if (r == 0)
+		note_place_on_way(&request->way, v.facts.inode->mode, v.result.uid);
+	v.is_exposed = request->way.is_exposed;
 	/* find_verdict() looks for them. */
 	request->report.unseen |= is_on_overlay(&v) ? unseen & ~IDM_UNSEEN_LAYERS : unseen;
 	if (r == 0)
@@ -283,6 +286,7 @@ int explain_requested_path(struct explain_request *request, const char *path)
 	request->path = path;
 	memset(request->copies, 0, sizeof(request->copies));
 	request->removal_judged = false;
+	request->way = (struct exposed_way){ 0 };
 	request->directory = (struct directory_owner){ 0 };
 	request->uid = IDM_EXPLAIN_NO_ID;
 	begin_path_report(&request->report, path);

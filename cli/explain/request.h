@@ -2,6 +2,7 @@
 #ifndef IDM_CLI_EXPLAIN_REQUEST_H
 #define IDM_CLI_EXPLAIN_REQUEST_H
 
+#include "exposed-way.h"
 #include "report.h"
 #include "subject.h"
 
@@ -17,6 +18,7 @@ struct explain_request {
 	const char *path;			 /* as it is in the command line */
 	struct verdict removal; /* of a file in the last directory on the way, by its layer */
 	bool removal_judged;
+	struct exposed_way way;
 	uint32_t uid; /* of the process; IDM_EXPLAIN_NO_ID: not known yet */
 	struct directory_owner {
 		uint32_t uid, gid;

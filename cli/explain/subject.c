@@ -41,6 +41,17 @@ bool parse_id_until(const char *text, char end, uint32_t *id, const char **rest)
 	return true;
 }
 
+int parse_process_number(const char *option, const char *text, pid_t *pid)
+{
+	uint32_t number;
+	const char *rest;
+
+	if (!parse_id_until(text, '\0', &number, &rest) || !number || number > INT32_MAX)
+		return report_usage("--%s: %s: expected a process number", option, text);
+	*pid = (pid_t)number;
+	return DONE;
+}
+
 static bool is_whole_id(const char *text, uint32_t *id)
 {
 	const char *rest;

@@ -26,6 +26,9 @@ struct subject {
  */
 bool parse_id_until(const char *text, char end, uint32_t *id, const char **rest);
 
+/* Of an option. Returns DONE, or USAGE with the error reported. */
+int parse_process_number(const char *option, const char *text, pid_t *pid);
+
 /* Checks the options, and finds container and user. Returns DONE, or reports. */
 int prepare_subject(struct subject *s);
 void free_subject(struct subject *s);

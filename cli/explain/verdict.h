@@ -33,10 +33,11 @@ struct verdict {
 	int overwrite_errnum;		  /* IDM_ACCESS_WRITE: a rule about O_CREAT refuses that; or 0 */
 	bool has_certain_owner;		  /* the layer of an overlay has told it */
 	const struct subject *subject;
+	bool is_exposed;       /* another user can replace a name on the way, or the file */
 	unsigned int accesses; /* 1 << IDM_ACCESS_*: a cure for a permission cures these refusals, too */
-	char layer_reason[VERDICT_TEXT]; /* `reason`, if a layer of an overlay refuses */
-	bool is_refused_in_layer;	 /* `reason`: to the process that mounted the overlay */
-	char other_reason[VERDICT_TEXT]; /* `reason`, if it has a number or a name in it */
+	char layer_reason[VERDICT_TEXT];	 /* `reason`, if a layer of an overlay refuses */
+	bool is_refused_in_layer;		 /* `reason`: to the process that mounted the overlay */
+	char other_reason[VERDICT_TEXT];	 /* `reason`, if it has a number or a name in it */
 	struct layer_copy copies[MOUNTERS_MOST]; /* by judge_layer(), for each of its mounters */
 	bool is_new_name;			 /* IDM_ACCESS_EXECUTE: of a name that no layer has */
 };

@@ -33,7 +33,7 @@ teardown()
 	annotation=$(sed -n "s/^ *to own it: run a new container with --annotation '\(.*\)'$/\1/p" <<<"$output")
 	same 'the annotation' 'io.idmount.map/vol=idmap=uids=@1000-0-1;gids=@1000-0-1' "$annotation"
 	# The other cure, at once.
-	sh -c "$(sed -n 's/^  cure *//p' <<<"$output")"
+	PATH=${IDMOUNT%/*}:$PATH sh -c "$(sed -n 's/^  cure *//p' <<<"$output")"
 	runc exec "$box" cat /vol/1000
 	setfacl -b src/1000
 	source=/mnt/src bundle b 'stat -c %u:%g /vol/1000; touch /vol/new' \

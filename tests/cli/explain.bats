@@ -542,7 +542,7 @@ cures_inside()
 	cure=$(member cure <<<"$output")
 	[[ $cure != null && $cure != *'777'* ]]
 	echo "cure: $cure"
-	sh -c "$cure"
+	PATH=${IDMOUNT%/*}:$PATH sh -c "$cure"
 	run -0 idmount explain --pid "$pid" --user "$id:$id" "$access" "$path"
 	inside_as "$id" "$@"
 }
@@ -570,9 +570,145 @@ cures_inside()
 	run -0 idmount explain --userns "$pid" --user 0:0 --write /mnt/src/file
 	idmount umount src/file
 	cure=$(idmount explain --pid "$pid" --read --json /mnt/src/file | member cure)
-	[[ $cure == "setfacl -m u:"*":r /proc/$pid/root/mnt/src/file" ]]
-	sh -c "$cure"
+	[[ $cure == "idmount cure --pid $pid --file "*" /mnt/src/file setfacl -m u:"*':r' ]]
+	PATH=${IDMOUNT%/*}:$PATH sh -c "$cure"
 	run -0 idmount explain --pid "$pid" --read /mnt/src/file
+}
+
+# cure_inside ACCESS PATH: sets cure.
+cure_inside()
+{
+	run -1 idmount explain --pid "$pid" --user 5:5 "$1" --json "$2"
+	cure=$(member cure <<<"$output")
+	[[ $cure == "idmount cure --pid $pid --file "* ]]
+}
+
+# refuses_another: the cure changes nothing.
+refuses_another()
+{
+	run -1 env PATH="${IDMOUNT%/*}:$PATH" sh -c "$cure"
+	[[ $output == 'idmount: cure: '* && ${#lines[@]} == 1 ]]
+	same 'the ACL of the host' '' "$(getfacl --skip-base --omit-header host/secret host)"
+}
+
+@test "a cure never changes a file of the host, whatever a container makes of the name" {
+	local cure
+
+	mkdir src/directory src/data host
+	touch src/directory/file host/secret host/file
+	chmod 600 src/directory/file host/secret
+	chmod 700 src/data host
+	start_container
+	cure_inside --read /mnt/src/directory/file
+	# A link in place of the file, another file, and a link in place of the directory.
+	mv src/directory/file src/directory/moved
+	ln -s /mnt/host/secret src/directory/file
+	refuses_another
+	[[ $output == *'expected the file of --file, got another one'* ]]
+	rm src/directory/file
+	touch src/directory/file
+	refuses_another
+	mv src/directory src/moved
+	ln -s /mnt/host src/directory
+	refuses_another
+	[[ $output == *'look up path: Not a directory'* ]]
+	# Another process with this number, which has the host's root directory.
+	cure=${cure/--pid $pid/--pid $$} refuses_another
+	# Back in its place.
+	rm src/directory
+	mv src/moved src/directory
+	mv src/directory/moved src/directory/file
+	PATH=${IDMOUNT%/*}:$PATH sh -c "$cure"
+	inside_as 5 cat /mnt/src/directory/file
+	# The directory of a file that cannot be removed.
+	touch src/data/file
+	chmod 755 src/data
+	cure_inside --unlink /mnt/src/data/file
+	mv src/data src/moved
+	ln -s /mnt/host src/data
+	refuses_another
+	rm src/data
+	mv src/moved src/data
+	PATH=${IDMOUNT%/*}:$PATH sh -c "$cure"
+	inside_as 5 rm /mnt/src/data/file
+}
+
+@test "the cure of an immutable file in a container, by its name in the directory" {
+	local flag cure
+
+	mkdir src/directory
+	touch src/directory/file
+	chown 100005:100005 src/directory src/directory/file
+	start_container
+	for flag in i a; do
+		chattr "+$flag" src/directory/file
+		cure_inside --write /mnt/src/directory/file
+		[[ $cure == *" /mnt/src/directory/file chattr -$flag" ]]
+		PATH=${IDMOUNT%/*}:$PATH sh -c "$cure"
+		inside_as 5 dd if=/dev/null of=/mnt/src/directory/file conv=notrunc status=none
+	done
+	chattr +i src/directory
+	cure_inside --create /mnt/src/directory
+	PATH=${IDMOUNT%/*}:$PATH sh -c "$cure"
+	inside_as 5 touch /mnt/src/directory/new
+}
+
+# exposed PATH yes|no: whether the cure names the file by its number.
+exposed()
+{
+	local cure
+
+	run -1 idmount explain --user 5:5 --read --json "$1"
+	cure=$(member cure <<<"$output")
+	echo "$cure"
+	case $2 in
+	yes) [[ $cure == "idmount cure --file "*" $1 setfacl -m u:5:r" ]] ;;
+	no) [[ $cure == "setfacl -m u:5:r $1" ]] ;;
+	esac
+	PATH=${IDMOUNT%/*}:$PATH sh -c "$cure"
+	as 5 cat "$1"
+}
+
+@test "a cure in a directory of other users changes no other file" {
+	mkdir src/own src/theirs src/group src/sticky src/theirs/below src/sticky/below
+	touch src/own/file src/theirs/below/file src/group/file src/sticky/own src/sticky/theirs src/sticky/below/file
+	chmod 600 src/*/file src/sticky/* src/theirs/below/file src/sticky/below/file
+	chmod 755 src/sticky/below
+	chown 1000:1000 src/theirs src/sticky/theirs
+	chmod 775 src/group
+	chmod 1777 src/sticky
+	exposed /mnt/src/own/file no
+	chown 1000:1000 src/own/file
+	setfacl -b src/own/file
+	exposed /mnt/src/own/file no
+	exposed /mnt/src/theirs/below/file yes
+	exposed /mnt/src/group/file yes
+	exposed /mnt/src/sticky/own no
+	exposed /mnt/src/sticky/theirs yes
+	exposed /mnt/src/sticky/below/file no
+	chown 1000:1000 src/sticky/below
+	setfacl -b src/sticky/below/file
+	exposed /mnt/src/sticky/below/file yes
+}
+
+@test "idmount cure: wrong usage, a missing file, a missing command, and the status of the command" {
+	local id arguments
+
+	touch src/file
+	id=$(stat -c %Hd:%Ld:%i src/file)
+	for arguments in "--file $id" "--file $id src/file" 'src/file true' '--file 1:2 src/file true' \
+		'--file 1:2:x src/file true' '--file +1:2:3 src/file true' '--file 1:2:3: src/file true' \
+		'--file 4294967297:2:3 src/file true' "--pid 0 --file $id src/file true"; do
+		# shellcheck disable=SC2086 # words
+		run -2 idmount cure $arguments
+		same "$arguments" 1 "${#lines[@]}"
+	done
+	same 'no file' 'idmount: cure: src/missing: look up path: No such file or directory' "$(idmount cure --file "$id" src/missing true 2>&1)"
+	same 'no command' 'idmount: cure: /mnt/missing: execute: No such file or directory' "$(idmount cure --file "$id" src/file /mnt/missing 2>&1)"
+	run -7 idmount cure --file "$id" src/file sh -c 'exit 7'
+	# Options of the command are its own.
+	same 'the file' "$id" "$(idmount cure --file "$id" src/file stat -L -c %Hd:%Ld:%i)"
+	same 'a directory' directory "$(idmount cure --file "$(stat -c %Hd:%Ld:%i src)" src stat -c %F)"
 }
 
 @test "a directory on the way that the container does not own: how to own it" {
@@ -584,7 +720,7 @@ cures_inside()
 	chmod 700 src/directory
 	start_container
 	run -1 idmount explain --pid "$pid" --user 0:0 --read /mnt/src/directory/file
-	[[ $output == *'search   refused, EACCES: '*'inside: owner unmapped, since the user namespace has no number for it'*'to own it: run a new container with'*'cure     setfacl'* ]]
+	[[ $output == *'search   refused, EACCES: '*'inside: owner unmapped, since the user namespace has no number for it'*'to own it: run a new container with'*'cure     idmount cure '*' setfacl'* ]]
 	option=$(sed -n 's/^ *to own it: //p' <<<"$output" | head -n 1)
 	same 'the line in JSON' "$option" "$(idmount explain --pid "$pid" --user 0:0 --read --json /mnt/src/directory/file | jq -r '.[0].toOwn')"
 	same 'as of the directory itself' "$option" "$(idmount explain --pid "$pid" --user 0:0 --read --json /mnt/src/directory | jq -r '.[0].toOwn')"
@@ -599,7 +735,7 @@ cures_inside()
 	for owner in 0:0 0:1000 1000:0; do
 		chown "$owner" src/file
 		run -1 idmount explain --pid "$pid" --user 5:5 --write /mnt/src/file
-		[[ $output != *'to own it'* && $output == *'cure     setfacl -m u:100005:'* ]]
+		[[ $output != *'to own it'* && $output == *'cure     idmount cure '*' setfacl -m u:100005:'* ]]
 	done
 	run -0 idmount explain --userns "$pid" --user 5:5 /mnt/src
 	[[ $output == *'inside: owner unmapped'* && $output != *'to own it'* ]]
@@ -855,7 +991,7 @@ on_terminal()
 	echo "$text"
 	same 'the mark and the rest' $'✘ search   refused, EACCES: the mode of others lacks x;\n           capabilities do not count, since the user' "$(grep -A1 '^✘' <<<"$text")"
 	same 'the next lines' $'           namespace of the process does not have the owner\n           or group' "$(grep -A1 'namespace of the process' <<<"$text")"
-	[[ $text == *$'\n  cure     setfacl -m u:100000:x /proc/'"$pid/root/mnt/src/directory"* ]]
+	[[ $text == *$'\n  cure     idmount cure --pid '"$pid --file "*' /mnt/src/directory setfacl -m u:100000:x'* ]]
 	same 'long lines' '' "$(grep -v 'to own it\|^  cure' <<<"$text" | sed 's/[^ -~]\+/x/' | awk 'length > 60')"
 	# In a pipe, no line is broken.
 	same 'in a pipe' 1 "$(idmount explain --pid "$pid" --user 0:0 --read /mnt/src/directory/file | grep -c 'refused, .*owner or group$')"

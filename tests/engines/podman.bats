@@ -248,7 +248,7 @@ refused_by_old_podman()
 	for name in explained "$id" "${id:0:12}"; do
 		run -1 idmount explain --container "$name" --write /vol/ours
 		[[ $output == *'user namespace: 0:100000:65536'* ]]
-		[[ $output == *"cure     setfacl -m u:100000:w /proc/$number/root/vol/ours"* || $output == *"cure     setfacl -m u:100000:rw /proc/$number/root/vol/ours"* ]]
+		[[ $output == *"cure     idmount cure --pid $number --file "*' /vol/ours setfacl -m u:100000:'* ]]
 	done
 	remove_explained
 	run -1 idmount explain --container explained /

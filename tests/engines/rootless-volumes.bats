@@ -195,7 +195,7 @@ refused_with()
 	[[ ${lines[-1]} == '  note     run the cures as root' ]]
 	# Such a map is refused to joe.
 	[[ $output != *'to own it'* ]]
-	sh -c "$(sed -n 's/^  cure *//p' <<<"$output")"
+	PATH=/mnt:$PATH sh -c "$(sed -n 's/^  cure *//p' <<<"$output")"
 	podman exec explained cat /vol/roots
 	run -0 as_joe "$program" explain --container explained --read /vol/roots
 	# Root's podman does not know it.
@@ -251,9 +251,9 @@ explain_as_joe()
 	[[ $output == *'inside: user 33, group 33'*'inside: owner 6, group 6'* ]]
 	[[ ${lines[-1]} == '  note     run the cures as root, or those that podman unshare idmount explain shows' ]]
 	run -1 as_joe podman unshare /mnt/idmount explain --container explained --read /vol/theirs
-	[[ $output == *'cure     podman unshare setfacl -m u:33:r /proc/'* ]]
+	[[ $output == *'cure     podman unshare idmount cure --pid '*' /vol/theirs setfacl -m u:33:r'* ]]
 	# In a shell of joe.
-	as_joe sh -c "$(sed -n 's/^  cure *//p' <<<"$output")"
+	as_joe env PATH="/mnt:$PATH" sh -c "$(sed -n 's/^  cure *//p' <<<"$output")"
 	podman exec explained cat /vol/theirs
 	remove_explained
 }
