@@ -1954,7 +1954,7 @@ struct idm_explain_options {
 	uint32_t fsuid, fsgid;     /* of the process: as a rule the effective IDs */
 	uint32_t new_uid, new_gid; /* IDM_ACCESS_CHOWN: the arguments of chown(2), inside the process's user
 				      namespace; IDM_EXPLAIN_NO_ID: unchanged */
-	bool fs_readonly;          /* the filesystem, not the mount, is read-only */
+	bool fs_readonly;          /* the filesystem or its subvolume, not the mount, is read-only */
 	uint32_t protected_symlinks, protected_regular,
 		protected_fifos;   /* the sysctls in /proc/sys/fs; the first is 0 for a link on the way, not
 				      at the end of a path, as the kernel protects none there */

@@ -3,8 +3,10 @@
  * The verdict. If entries of the mount's map are not visible, the facts have the visible ones only. A
  * refusal is then certain only if the kernel refuses the access with the best of hidden entries, too.
  */
+#include <errno.h>
 #include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 
 #include "layer.h"
@@ -176,6 +178,18 @@ static void doubt_kernel_rules(struct verdict *v)
 	v->doubt = "procfs permits it by a rule of its own";
 }
 
+/* ---- subvolumes of btrfs ---- */
+
+/* The library has asked for each file. mount(8) does not make a subvolume writable. */
+static void name_readonly_subvolume(struct verdict *v)
+{
+	struct statfs fs;
+
+	if (v->result.rule == IDM_RULE_FILESYSTEM_READONLY && idm_sys_fstatfs(v->place->fd, &fs) == 0 &&
+	    (uint32_t)fs.f_type == BTRFS_SUPER_MAGIC && !(fs.f_flags & ST_RDONLY))
+		refuse_for_reason(v, EROFS, "the subvolume is read-only");
+}
+
 /* ---- sticky directories ---- */
 
 static void doubt_protection(struct verdict *v)
@@ -230,6 +244,7 @@ int fill_in_verdict(struct verdict *v, struct idm_error *err)
 	doubt_kernel_rules(v);
 	doubt_protection(v);
 	doubt_server(v);
+	name_readonly_subvolume(v);
 	judge_overwrite(v);
 	return 0;
 }

@@ -120,13 +120,25 @@ static unsigned int pick_accesses(uint32_t mode)
 	return read | 1U << IDM_ACCESS_WRITE | (mode & 0111 ? execute : 0);
 }
 
+/* A subvolume of btrfs and its directory can differ. */
+static int judge_name(struct explain_request *request, struct verdict *v, struct idm_error *err)
+{
+	bool is_readonly = v->facts.fs_readonly;
+	int r;
+
+	v->facts.fs_readonly = request->directory.is_readonly;
+	r = find_verdict(request, v, err);
+	v->facts.fs_readonly = is_readonly;
+	return r;
+}
+
 /* Without its directory, the library cannot judge whether the file can be removed. */
 static int judge_removal(struct explain_request *request, struct verdict *v, struct idm_error *err)
 {
 	if (refuse_last_name(request->path, v))
 		return note_verdict(v, request);
 	if (v->facts.directory)
-		return find_verdict(request, v, err);
+		return judge_name(request, v, err);
 	if (is_covered_by_mount(v->place))
 		return judge_mount_point(v, note_verdict, request, err);
 	return idm_fail(err, -EINVAL, IDM_STEP_EXPLAIN, NULL, "expected a path that ends in a name");
@@ -178,21 +190,25 @@ struct settled_owners {
 	struct idm_explain_inode inode, directory;
 };
 
-static void note_directory_owner(struct directory_owner *owner, const struct verdict *v)
+static void note_last_directory(struct last_directory *directory, const struct verdict *v)
 {
-	*owner =
-		(struct directory_owner){ v->facts.inode->uid, v->facts.inode->gid, v->has_certain_owner,
-					  v->place->unseen & IDM_UNSEEN_OWNER && !v->has_certain_owner };
+	*directory = (struct last_directory){
+		.uid = v->facts.inode->uid,
+		.gid = v->facts.inode->gid,
+		.is_settled = v->has_certain_owner,
+		.is_unseen = v->place->unseen & IDM_UNSEEN_OWNER && !v->has_certain_owner,
+		.is_readonly = v->facts.fs_readonly,
+	};
 }
 
 static void settle_owners(struct explain_request *request, struct verdict *v,
 			  struct settled_owners *settled)
 {
-	const struct directory_owner *owner = &request->directory;
+	const struct last_directory *owner = &request->directory;
 
 	settle_owner(v, &settled->inode);
 	if (!v->place->is_last)
-		note_directory_owner(&request->directory, v);
+		note_last_directory(&request->directory, v);
 	else if (v->facts.directory && owner->is_settled) {
 		settled->directory = *v->facts.directory;
 		settled->directory.uid = owner->uid;
@@ -287,7 +303,7 @@ int explain_requested_path(struct explain_request *request, const char *path)
 	memset(request->copies, 0, sizeof(request->copies));
 	request->removal_judged = false;
 	request->way = (struct exposed_way){ 0 };
-	request->directory = (struct directory_owner){ 0 };
+	request->directory = (struct last_directory){ 0 };
 	request->uid = IDM_EXPLAIN_NO_ID;
 	begin_path_report(&request->report, path);
 	r = idm_explain_path(request->subject.pid, path,

@@ -20,9 +20,10 @@ struct explain_request {
 	bool removal_judged;
 	struct exposed_way way;
 	uint32_t uid; /* of the process; IDM_EXPLAIN_NO_ID: not known yet */
-	struct directory_owner {
+	struct last_directory {
 		uint32_t uid, gid;
 		bool is_settled, is_unseen;
+		bool is_readonly; /* its filesystem or subvolume */
 	} directory; /* the last one on the way */
 };
 

@@ -4,6 +4,7 @@
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "facts.h"
 #include "lib/base/macros.h"
@@ -53,6 +54,16 @@ static bool is_fs_readonly(const struct idm_process_facts *process, int fd, bool
 	return head.sb_flags & SB_RDONLY;
 }
 
+/*
+ * btrfs refuses writes in a read-only subvolume, such as a snapshot, before it looks at the mode. An
+ * open file would tell the flag, but the answer to access(2) does so without opening one.
+ */
+static bool is_subvolume_readonly(int fd, const struct statfs *fs)
+{
+	return (uint32_t)fs->f_type == BTRFS_SUPER_MAGIC && !(fs->f_flags & ST_RDONLY) &&
+	       idm_sys_faccessat2(fd, "", W_OK, AT_EMPTY_PATH | AT_EACCESS) == -EROFS;
+}
+
 /* "fuse", "fuseblk" and "fuse.sshfs", but not "fusectl", which is the kernel's. */
 static bool is_fuse(const char *fstype)
 {
@@ -78,7 +89,8 @@ static void collect_statfs(const struct idm_process_facts *process, int fd,
 	if (!mount->info)
 		mount->attr = idm_attr_from_statfs((unsigned long)fs.f_flags);
 	mount->fs_readonly = is_fs_readonly(process, fd,
-					    fs.f_flags & ST_RDONLY && !(mount->attr & IDM_ATTR_RDONLY));
+					    fs.f_flags & ST_RDONLY && !(mount->attr & IDM_ATTR_RDONLY)) ||
+			     is_subvolume_readonly(fd, &fs);
 	if ((uint32_t)fs.f_type == OVERLAYFS_SUPER_MAGIC)
 		mount->unseen |= IDM_UNSEEN_LAYERS;
 	if (is_one_of(&fs, served_magics, ARRAY_SIZE(served_magics)))

@@ -157,6 +157,49 @@ cures()
 	as 1000 cat "$file"
 }
 
+# same_errno COMMAND...: refused reads the verdict of the last access about the last path.
+same_errno()
+{
+	local path=${*: -1} access=$1 verdict
+
+	shift
+	verdict=$(idmount explain --user 1000:1000 "$access" --json "$path" | jq -r '.[].steps[-1].errno')
+	same "$access $path" "$(kernel_errno as 1000 "$@")" "$verdict"
+}
+
+@test "a read-only subvolume of btrfs refuses before the mode does, and no mount option cures that" {
+	local owner
+
+	truncate -s 256M image
+	mkfs.btrfs -q image >/dev/null 2>&1
+	mount -o loop image dst
+	btrfs -q subvolume create dst/volume
+	mkdir -m 777 dst/volume/directory
+	echo text >dst/volume/file
+	echo text >dst/volume/own
+	chown 1000:1000 dst/volume/own
+	btrfs -q subvolume snapshot -r dst/volume dst/snapshot
+	btrfs property set dst/volume ro true
+	for owner in own file; do
+		same_errno --read cat "/mnt/dst/volume/$owner"
+		same_errno --write truncate -cs 5 "/mnt/dst/volume/$owner"
+		same_errno --chmod chmod 644 "/mnt/dst/volume/$owner"
+		same_errno --unlink rm "/mnt/dst/volume/$owner"
+	done
+	same_errno --create mktemp -p /mnt/dst/volume/directory
+	run -1 idmount explain --write /mnt/dst/snapshot/own
+	[[ $output == *'refused, EROFS: the subvolume is read-only'* && $output != *cure* ]]
+	# Its directory is in another subvolume.
+	btrfs -q subvolume create dst/empty
+	btrfs property set dst/empty ro true
+	run -0 idmount explain --unlink /mnt/dst/empty
+	rmdir dst/empty
+	mount -o remount,ro dst
+	run -1 idmount explain --write /mnt/dst/snapshot/own
+	[[ $output == *'refused, EROFS: the filesystem is read-only'* ]]
+	umount dst
+}
+
 @test "a cure names the file also by bytes that are printed in octal" {
 	local name cure
 
