@@ -7,14 +7,13 @@
  * The caller's cgroup is found as the root of such a filesystem in a new cgroup namespace. It does not
  * matter where the host has mounted that filesystem, or whether it has.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -89,7 +88,7 @@ static int make_directory(struct run_cgroup *c)
 
 	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
 		return -1;
-	snprintf(c->name, sizeof(c->name), "idmount-%016llx", number);
+	snprintf(c->name, sizeof(c->name), RUN_CGROUP_PREFIX "%016llx", number);
 	return mkdirat(c->parent, c->name, 0755);
 }
 
@@ -110,11 +109,40 @@ static bool make_threaded(int cgroup)
 	return done;
 }
 
-static int make_cgroup(struct run_cgroup *c)
+/*
+ * The lock says that this process lives, see remove-cgroup.c. Before it has the lock, another start can
+ * have removed the directory, or can be about to do so.
+ */
+static bool make_locked_directory(struct run_cgroup *c)
 {
 	c->made = make_directory(c) == 0;
+	if (!c->made)
+		return false;
+	c->fd = openat(c->parent, c->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return c->fd >= 0 && flock(c->fd, LOCK_SH | LOCK_NB) == 0 &&
+	       faccessat(c->parent, c->name, F_OK, 0) == 0;
+}
+
+static void drop_directory(struct run_cgroup *c)
+{
 	if (c->made)
-		c->fd = openat(c->parent, c->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		unlinkat(c->parent, c->name, AT_REMOVEDIR);
+	if (c->fd >= 0)
+		close(c->fd);
+	c->made = false;
+	c->fd = -1;
+}
+
+/* Another user can open the directory, and hold a lock on it. Then no other start removes it either. */
+#define LOCK_ATTEMPTS 8
+
+static int make_cgroup(struct run_cgroup *c)
+{
+	for (int i = 0; i < LOCK_ATTEMPTS; i++) {
+		drop_directory(c);
+		if (make_locked_directory(c) || !c->made)
+			break;
+	}
 	if (c->fd >= 0 && make_threaded(c->fd))
 		return DONE;
 	return report_failure(
@@ -130,89 +158,11 @@ int run_make_cgroup(const struct run_request *q, struct run_cgroup *c)
 	status = open_own_cgroup(&c->parent);
 	if (status != DONE || c->parent < 0 || !can_be_written(q, c->parent))
 		return status;
+	run_remove_left_cgroups(c->parent);
 	return make_cgroup(c);
 }
 
 /* ---- the end ---- */
-
-/* Processes of the container's may still be there with --no-pid, and make more of them. */
-static bool is_populated(int cgroup)
-{
-	int file = openat(cgroup, "cgroup.events", O_RDONLY | O_CLOEXEC);
-	char text[256] = "";
-	bool populated = file < 0 || read(file, text, sizeof(text) - 1) < 0 ||
-			 strstr(text, "populated 1");
-
-	if (file >= 0)
-		close(file);
-	return populated;
-}
-
-/* Finds the first directory in there. Closes the descriptor. */
-static bool find_directory(int fd, char *name, size_t size)
-{
-	DIR *directory = fdopendir(fd);
-	struct dirent *entry;
-	bool found = false;
-
-	if (!directory) {
-		close(fd);
-		return false;
-	}
-	while (!found && (entry = readdir(directory)))
-		found = entry->d_type == DT_DIR && strcmp(entry->d_name, ".") != 0 &&
-			strcmp(entry->d_name, "..") != 0 &&
-			(size_t)snprintf(name, size, "%s", entry->d_name) < size;
-	closedir(directory);
-	return found;
-}
-
-/*
- * Removes a cgroup that has no other cgroup below it. Returns false if none exists, or if it cannot be
- * removed. Uses a descriptor for each of two levels only: the container may have made cgroups of any
- * depth.
- */
-static bool remove_lowest(int top)
-{
-	int above = fcntl(top, F_DUPFD_CLOEXEC, 0), below;
-	char name[256], next[256];
-	bool removed;
-
-	if (above < 0 || !find_directory(openat(above, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), name,
-					 sizeof(name))) {
-		if (above >= 0)
-			close(above);
-		return false;
-	}
-	for (;;) {
-		below = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (below < 0 || !find_directory(openat(below, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
-						 next, sizeof(next)))
-			break;
-		close(above);
-		above = below;
-		snprintf(name, sizeof(name), "%s", next);
-	}
-	removed = unlinkat(above, name, AT_REMOVEDIR) == 0;
-	close(above);
-	if (below >= 0)
-		close(below);
-	return removed;
-}
-
-/* There may be many. The program has exited, so signals may kill this process again. */
-static void remove_below(int cgroup)
-{
-	static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
-	sigset_t set;
-
-	sigemptyset(&set);
-	for (size_t i = 0; i < COUNT(signals); i++)
-		sigaddset(&set, signals[i]);
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
-	while (remove_lowest(cgroup))
-		;
-}
 
 /* The caller's cgroup is needed no more, if none was made in it. */
 void run_cgroup_release(struct run_cgroup *c)
@@ -226,11 +176,8 @@ void run_cgroup_release(struct run_cgroup *c)
 /* With --no-pid, processes of the container may still be in it: then it stays. */
 void run_cgroup_free(struct run_cgroup *c)
 {
-	if (c->made && unlinkat(c->parent, c->name, AT_REMOVEDIR) < 0 && c->fd >= 0 &&
-	    !is_populated(c->fd)) {
-		remove_below(c->fd);
-		unlinkat(c->parent, c->name, AT_REMOVEDIR);
-	}
+	if (c->made)
+		run_remove_cgroup(c->parent, c->name, c->fd);
 	if (c->fd >= 0)
 		close(c->fd);
 	if (c->parent >= 0)

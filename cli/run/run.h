@@ -83,6 +83,9 @@ struct run_request {
 	struct exposed exposed; /* where users inside can store files of root, or of an ordinary user */
 };
 
+#define RUN_CGROUP_PREFIX "idmount-"
+#define RUN_CGROUP_DIGITS 16
+
 /* The container's cgroup. */
 struct run_cgroup {
 	int parent; /* the caller's */
@@ -135,6 +138,12 @@ void run_report_binds(const struct run_request *q);
 int run_make_cgroup(const struct run_request *q, struct run_cgroup *cgroup);
 void run_cgroup_free(struct run_cgroup *cgroup);
 void run_cgroup_release(struct run_cgroup *cgroup); /* what run_root_release() may close of it */
+
+/* Removes a cgroup that has no processes, with all below it. `cgroup` is open on it, or -1. */
+void run_remove_cgroup(int parent, const char *name, int cgroup);
+
+/* Removes the cgroups below that containers have left, whose "idmount run" was killed by SIGKILL. */
+void run_remove_left_cgroups(int parent);
 
 int run_enter_userns(struct run_request *q); /* for an ordinary user */
 

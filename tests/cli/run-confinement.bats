@@ -510,6 +510,40 @@ stays_hidden()
 	prints 0 "${joe[@]}" run --rootfs root -- sh -c 'id -u'
 }
 
+@test "a cgroup that is left behind is removed at the next start, and no other" {
+	local group used
+
+	make_joe
+	mkdir box
+	mount -t cgroup2 cgroup2 box
+	group=box/idmount-test-$$
+	mkdir "$group"
+	chown 4242:4242 "$group" "$group"/cgroup.{procs,kill,threads,subtree_control}
+	in_group()
+	{
+		bash -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$group" "${joe[@]}" run --rootfs root -- "$@"
+	}
+	background in_group sleep 100
+	until [[ $(cat "$group"/idmount-*/cgroup.procs) ]]; do
+		sleep 0.1
+	done
+	used=$(echo "$group"/idmount-*)
+	mkdir "$group"/{idmount-test,idmount-0123456789abcdef0,other}
+	prints 0 in_group id -u
+	same 'cgroups' "$(printf '%s\n' "$used" "$group"/{idmount-test,idmount-0123456789abcdef0,other} | sort)" \
+		"$(find "$group" -mindepth 1 -type d | sort)"
+	# With one below it, as a container can make.
+	mkdir "$used/below"
+	kill -KILL $(<"$group/cgroup.procs")
+	until [[ $(<"$used/cgroup.events") == 'populated 0'* ]]; do
+		sleep 0.1
+	done
+	[[ -d $used ]]
+	prints 0 in_group id -u
+	[[ ! -e $used ]]
+	rmdir "$group"/{idmount-test,idmount-0123456789abcdef0,other} "$group"
+}
+
 # landlocked COMMAND...: runs it in a domain that refuses to make device nodes. Landlock then refuses all changes of
 # mounts.
 landlocked()
