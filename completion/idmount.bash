@@ -4,20 +4,23 @@
 # Needs bash 4.2 and nothing else: not the functions of the package bash-completion either, which got
 # other names in its version 2.12.
 
-# The mount points of ID-mapped mounts, one a line, with the octal escapes of mountinfo undone.
+# The mount points of ID-mapped mounts that begin with a word. mountinfo has octal escapes of three digits, and
+# printf wants a zero before them: else it would take a digit behind one along.
 _idmount_targets()
 {
-	local target options
+	local start=${1//\\/} target options
 
 	while read -r _ _ _ _ target options _; do
-		[[ $options == *,idmapped* ]] && printf '%b\n' "$target"
+		[[ $options == *,idmapped* ]] || continue
+		printf -v target %b "${target//\\/\\0}"
+		[[ $target == "$start"* ]] && COMPREPLY+=("$target")
 	done </proc/self/mountinfo
 }
 
 # What an operand of the command may be.
 _idmount_operand()
 {
-	local command=$1 cur=$2 target
+	local command=$1 cur=$2
 
 	case $command in
 	mount | check | explain | overlay | apply)
@@ -26,10 +29,7 @@ _idmount_operand()
 		;;
 	umount | list)
 		compopt -o filenames
-		cur=${cur#[\"\']}
-		while read -r target; do
-			[[ $target == "${cur//\\/}"* ]] && COMPREPLY+=("$target")
-		done < <(_idmount_targets)
+		_idmount_targets "${cur#[\"\']}"
 		;;
 	bundle)
 		compopt -o filenames

@@ -6,9 +6,11 @@ function __idmount_is
     test (count $words) -gt 1; and test $words[2] = $argv[1]
 end
 
+# To fish a line is a candidate, and a tab starts a description. So names with these are left out.
+# Without a zero in front of an octal escape, printf would take a digit behind it along.
 function __idmount_targets
-    idmount list --raw --noheadings --output target 2>/dev/null | while read -l target
-        printf '%b\n' $target
+    idmount list --raw --noheadings --output target 2>/dev/null | string match -rv '\\\\01[12]' | while read -l target
+        printf '%b\n' (string replace -a '\\' '\\0' -- $target)
     end
 end
 

@@ -39,6 +39,14 @@ static char *printable(const char *text, const char *escaped)
 	return copy;
 }
 
+/* An empty cell would shift the fields of a raw row. A text that is "-" is not one. */
+static char *printable_field(const char *text)
+{
+	if (!*text)
+		return strdup("-");
+	return strcmp(text, "-") == 0 ? strdup("\\055") : printable(text, " \\");
+}
+
 /* Counts characters, not bytes: continuation bytes of UTF-8 have no width. */
 static size_t width(const char *text)
 {
@@ -53,9 +61,8 @@ void table_cell(struct table *table, const char *text)
 {
 	char **new = table->failed ? NULL : idm_array_append(&table->cells, &table->rows, sizeof(*new));
 
-	/* An empty cell would shift the fields of a raw row. */
 	if (new)
-		*new = table->raw ? printable(*text ? text : "-", " \\") : printable(text, "\\");
+		*new = table->raw ? printable_field(text) : printable(text, "\\");
 	if (new && !*new)
 		table->rows--;
 	if (!new || !*new)

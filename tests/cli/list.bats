@@ -514,3 +514,69 @@ uid 0 kept; gid 0-4 kept  /mnt/dst' idmount list -o map,Target dst
 	idmount list dst
 	same 'what is there' "$before" "$(state)"
 }
+
+# ---- names that shells could misread ----
+
+# mount_names NAME...: mounts at /mnt/t/NAME.
+mount_names()
+{
+	local name
+
+	for name in "$@"; do
+		mkdir -p "t/$name"
+		noting idmount mount -m 1000:2000 src "t/$name"
+	done
+}
+
+# shellcheck disable=SC2016 # these are names
+names=('USB 2' 'back\slash' '$(touch pwned)' '`id`' '\0401' "q'q" '"' '&')
+
+@test "a source that is - is not an empty one, in the raw form" {
+	mkdir empty dash
+	mount -t tmpfs '' empty
+	mount -t tmpfs - dash
+	noting idmount mount -m 1000:2000 empty dst
+	same 'no source' '- - /' "$(idmount list -rno source,source,root /mnt/dst)"
+	umount dst
+	noting idmount mount -m 1000:2000 dash dst
+	same 'a source' '\055 /' "$(idmount list -rno source,root /mnt/dst)"
+}
+
+@test "bash completes mount points of any name" {
+	mount_names "${names[@]}" $'line\n/mnt' $'tab\t7' $'esc\e7'
+	compopt()
+	{
+		:
+	}
+	# shellcheck source=/dev/null
+	source "$ROOT/completion/idmount.bash"
+	COMP_WORDS=(idmount umount /mnt/t/)
+	COMP_CWORD=2
+	COMP_LINE="idmount umount /mnt/t/"
+	COMP_POINT=${#COMP_LINE}
+	_idmount
+	same 'names' "$(printf '/mnt/t/%q\n' "${names[@]}" $'line\n/mnt' $'tab\t7' $'esc\e7')" \
+		"$(printf '/mnt/t/%q\n' "${COMPREPLY[@]#/mnt/t/}")"
+	[[ ! -e pwned ]]
+}
+
+@test "fish and zsh complete mount points of any name" {
+	local offered
+
+	type -P fish zsh || skip 'there is no fish, or no zsh'
+	mkdir bin
+	ln -s "$IDMOUNT" bin/idmount
+	mount_names "${names[@]}"
+	offered=$(printf '/mnt/t/%s\n' "${names[@]}" | sort)
+	same 'zsh' "$offered" "$(PATH=/mnt/bin:$PATH zsh -fc '
+		compadd() { shift; print -rl -- "$@" }
+		_arguments() {}
+		source $1
+		_idmount_targets' zsh "$ROOT/completion/_idmount" | sort)"
+	# A line break would make two candidates of a name.
+	mount_names $'line\n/mnt' $'tab\t7'
+	same 'fish' "$offered" "$(PATH=/mnt/bin:$PATH HOME=$BATS_TEST_TMPDIR fish --no-config -c '
+		source $argv[1]
+		complete -C "idmount umount /mnt/t/"' "$ROOT/completion/idmount.fish" | sort)"
+	[[ ! -e pwned ]]
+}
