@@ -199,6 +199,17 @@ static unsigned int find_kinds(struct idm_slice word)
 	return 0;
 }
 
+/* "0 100000 65536" is a line of /proc/PID/uid_map: its blanks are taken for ends of entries. */
+static int refuse_field_number(struct idm_map_parser *ps, size_t n)
+{
+	idm_refuse_entry(ps, -EINVAL, "expected [u:|g:|b:]DISK:SEEN[:COUNT]");
+	if (n < 2)
+		idm_hint(ps->err,
+			 "colons separate the numbers of an entry (0:100000:65536); blanks, commas "
+			 "and + separate entries");
+	return -EINVAL;
+}
+
 int idm_parse_entry(struct idm_map_parser *ps, struct idm_slice entry)
 {
 	struct idm_slice f[4];
@@ -208,7 +219,7 @@ int idm_parse_entry(struct idm_map_parser *ps, struct idm_slice entry)
 
 	ps->entry = entry;
 	if (n - first < 2 || n - first > 3)
-		return idm_refuse_entry(ps, -EINVAL, "expected [u:|g:|b:]DISK:SEEN[:COUNT]");
+		return refuse_field_number(ps, n - first);
 	return add_fields(ps, kinds ? kinds : IDM_BOTH, f + first, n - first);
 }
 

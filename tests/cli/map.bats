@@ -220,12 +220,16 @@ no_trailing_blanks()
 
 @test "names the fault of a map" {
 	local step='idmount: map:'
+	local colons='hint: colons separate the numbers of an entry (0:100000:65536); blanks, commas and + separate entries'
 
 	# A message quotes the entry, and names the step and the fault.
 	fails 2 "$step parse map: the map is empty" text -m ''
 	fails 2 "$step parse map: the map is empty" text -m ' '
-	fails 2 "$step 0: parse map: expected [u:|g:|b:]DISK:SEEN[:COUNT]" text -m 0
-	fails 2 "$step u:0: parse map: expected [u:|g:|b:]DISK:SEEN[:COUNT]" text -m u:0
+	# Blanks separate entries, also in a line of /proc/PID/uid_map.
+	fails 2 "$step 0: parse map: expected [u:|g:|b:]DISK:SEEN[:COUNT]
+$colons" text -m '0 100000 65536'
+	fails 2 "$step u:0: parse map: expected [u:|g:|b:]DISK:SEEN[:COUNT]
+$colons" text -m u:0
 	fails 2 "$step 1:2:3:4: parse map: expected [u:|g:|b:]DISK:SEEN[:COUNT]" text -m 0:1,1:2:3:4
 	fails 2 "$step 0:1x: parse map: expected a number, got \"1x\"" text -m 0:1x
 	fails 2 "$step 0x1:1: parse map: expected a number, got \"0x1\"" text -m 5:6,0x1:1

@@ -140,6 +140,7 @@ undo()
 @test "refusals name the directory, and change nothing" {
 	local nobody_twice='two overlays on one upper directory damage each other; unmount the other overlay, or use other directories'
 
+	refused 1 "$idmount_overlay -L l2,l1: no such directory; a colon separates layers, not a comma" overlay -L l2,l1
 	refused 1 "$idmount_overlay missing: open layer: No such file or directory" overlay -L missing
 	refused 1 "$idmount_overlay l1/one: open layer: Not a directory" overlay -L l1/one
 	refused 1 "$idmount_overlay l2: open layer: duplicate layer (also given as l2)" overlay -L l2

@@ -132,6 +132,19 @@ TEST(own_words_refused)
 	EACH(parse_bad, table);
 }
 
+/* A hint for those who write a map as the kernel does, and for no other fault. */
+TEST(colons_hinted)
+{
+	AUTO_MAP struct idm_map *map = map_of("");
+	struct idm_error err;
+
+	assert_int_equal(idm_map_parse(map, "0 100000 65536", 0, &err), -EINVAL);
+	assert_string_equal(err.hint, "colons separate the numbers of an entry "
+				      "(0:100000:65536); blanks, commas and + separate entries");
+	assert_int_equal(idm_map_parse(map, "0:1:2:3", 0, &err), -EINVAL);
+	assert_string_equal(err.hint, "");
+}
+
 TEST(ids_refused)
 {
 	static const struct bad table[] = {
