@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #include "cli/common/fstab-options.h"
 #include "cli/common/option-names.h"
 #include "cli/common/mount.h"
+#include "cli/common/mount-namespace.h"
 #include "cli/common/mount-record.h"
 #include "cli/common/mount-root.h"
 #include "cli/common/report.h"
@@ -30,12 +30,19 @@ enum { MOUNT_USAGE = 1, MOUNT_SYSTEM = 2, MOUNT_FAILED = 32 };
 static const char usage[] =
 	"usage: mount.idmap SOURCE TARGET [-sfnv] [-N NAMESPACE] [-t TYPE] -o map=MAP[,OPTION]...";
 
+static int as_mount_status(int status)
+{
+	return status == USAGE ? MOUNT_USAGE : status == FAILED ? MOUNT_FAILED : DONE;
+}
+
 /* The request of the command line. */
 struct helper {
 	struct fstab_options options;
 	const char *namespace;
 	char *device; /* of a source that is a tag; NULL: none is there */
+	char *type;   /* of a device in another namespace */
 	bool fake, verbose;
+	bool missing; /* the source, with "nofail" */
 };
 
 /* The options are read twice: -s decides, at any position, about unknown options in -o. */
@@ -114,53 +121,6 @@ static int read_helper_arguments(struct helper *h, int argc, char **argv)
 }
 
 /* ---- mounting ---- */
-
-/*
- * Opens nothing but a regular file, as those of namespaces are: a FIFO would wait, and the mere open of
- * some devices has effects.
- */
-static int open_namespace_file(const char *path)
-{
-	int found = open(path, O_PATH | O_CLOEXEC), fd = -1;
-	struct stat st;
-	char link[40];
-
-	if (found >= 0 && fstat(found, &st) == 0) {
-		snprintf(link, sizeof(link), "/proc/self/fd/%d", found);
-		errno = EINVAL;
-		fd = S_ISREG(st.st_mode) ? open(link, O_RDONLY | O_CLOEXEC) : -1;
-	}
-	if (found >= 0) {
-		int saved = errno;
-
-		close(found);
-		errno = saved;
-	}
-	return fd;
-}
-
-/* mount -N: a process number or a namespace file. mount(8) leaves entering it to its helpers. */
-static int enter_mount_namespace(const char *namespace)
-{
-	char path[64];
-	int fd, failed;
-
-	if (!namespace[strspn(namespace, "0123456789")]) {
-		snprintf(path, sizeof(path), "/proc/%.20s/ns/mnt", namespace);
-		namespace = path;
-	}
-	fd = open_namespace_file(namespace);
-	if (fd < 0) {
-		report_failure("%s: open mount namespace: %s", namespace, strerror(errno));
-		return MOUNT_SYSTEM;
-	}
-	failed = setns(fd, CLONE_NEWNS);
-	close(fd);
-	if (!failed)
-		return DONE;
-	report_failure("%s: enter mount namespace: %s", namespace, strerror(errno));
-	return MOUNT_SYSTEM;
-}
 
 static int compare_map(const struct idm_mount_info *mount, void *data)
 {
@@ -247,8 +207,9 @@ static bool shows_owner(const struct mount_request *request)
  * only the types whose source it finds in the mount table. A negative value is a failure that has been
  * reported.
  */
-static int compare_mounted(const struct mount_request *request)
+static int compare_mounted(const struct helper *h)
 {
+	const struct mount_request *request = &h->options.mount;
 	struct idm_map *map = NULL;
 	int r = UNKNOWN_MAP;
 	struct idm_error err;
@@ -259,14 +220,16 @@ static int compare_mounted(const struct mount_request *request)
 		r = idm_list_path(AT_FDCWD, request->target, 0, compare_map, map, &err);
 		if (r < 0)
 			report_error(&err);
-		if (r == UNKNOWN_MAP && shows_owner(request))
+		/* The records of another namespace can be another user's. */
+		if (r == UNKNOWN_MAP && !h->namespace && shows_owner(request))
 			r = compare_recorded_map(request->target, map);
 	}
 	idm_map_free(map);
 	return r;
 }
 
-/* The table of mounts has the path of a device. mount(8) passes that, too, and other callers pass the tag. */
+/* The table of mounts has the path of a device. mount(8) passes that, too, and other callers pass the
+ * tag. */
 static int resolve_tag(struct helper *h)
 {
 	if (!is_device_tag(h->options.mount.source))
@@ -275,16 +238,10 @@ static int resolve_tag(struct helper *h)
 		return MOUNT_FAILED;
 	if (h->device)
 		h->options.mount.source = h->device;
-	return DONE;
-}
-
-/* "nofail": a missing source is no failure. */
-static bool may_be_missing(const struct helper *h)
-{
-	const char *source = h->options.mount.source;
-
-	return h->options.nofail &&
-	       (is_device_tag(source) || (access(source, F_OK) < 0 && errno == ENOENT));
+	if (h->device || h->options.nofail)
+		return DONE;
+	report_no_device(h->options.mount.source);
+	return MOUNT_FAILED;
 }
 
 static int report_if_verbose(const struct helper *h, const char *path, const char *what)
@@ -294,44 +251,126 @@ static int report_if_verbose(const struct helper *h, const char *path, const cha
 	return DONE;
 }
 
-static int mount_idmap(struct helper *h)
+/*
+ * Looks up names, and the type of the filesystem on a device. `source` is its path by a descriptor,
+ * which also leads other processes there.
+ */
+static int ask_about_source(struct helper *h, const char *source)
 {
-	int status, mounted;
+	struct mount_request *request = &h->options.mount;
+	struct stat st;
+	int status = complete_fstab_owner(&h->options, source);
 
-	if (h->fake)
-		return DONE;
-	if (h->namespace) {
-		status = enter_mount_namespace(h->namespace);
-		if (status != DONE)
-			return status;
-	}
-	status = resolve_tag(h);
+	if (status != DONE || request->type || stat(source, &st) < 0 || !S_ISBLK(st.st_mode))
+		return status;
+	h->type = find_device_type(request, source);
+	request->type = h->type;
+	return h->type ? DONE : FAILED;
+}
+
+/* Sets *fd to a descriptor of the source in the other namespace, or to a negative errno. */
+static int open_source(const struct helper *h, const struct mount_namespace *ns, int *fd)
+{
+	int status = enter_mount_namespace(ns, h->namespace);
+
 	if (status != DONE)
 		return status;
-	if (may_be_missing(h))
+	*fd = open(h->options.mount.source, O_PATH | O_CLOEXEC);
+	if (*fd < 0)
+		*fd = -errno;
+	return leave_mount_namespace(ns);
+}
+
+static int look_from_outside(struct helper *h, const struct mount_namespace *ns)
+{
+	int source = -1, status = open_source(h, ns, &source);
+	char path[64];
+
+	h->missing = source == -ENOENT && h->options.nofail;
+	snprintf(path, sizeof(path), "/proc/%ld/fd/%d", (long)getpid(), source);
+	if (status != DONE)
+		status = MOUNT_SYSTEM;
+	else if (source >= 0)
+		status = as_mount_status(ask_about_source(h, path));
+	else if (!h->missing) {
+		report_failure("%s: open source: %s", h->options.mount.source, strerror(-source));
+		status = MOUNT_FAILED;
+	}
+	if (source >= 0)
+		close(source);
+	return status;
+}
+
+/* mount(8) leaves entering the namespace of -N to its helpers. */
+static int enter_namespace(struct helper *h)
+{
+	struct mount_namespace ns = MOUNT_NAMESPACE_NONE;
+	int status = MOUNT_SYSTEM;
+
+	h->options.mount.no_programs = true;
+	if (open_mount_namespace(&ns, h->namespace) == DONE)
+		status = look_from_outside(h, &ns);
+	if (status == DONE && enter_mount_namespace(&ns, h->namespace) != DONE)
+		status = MOUNT_SYSTEM;
+	close_mount_namespace(&ns);
+	return status;
+}
+
+/* Completes the request. Then this process is in the namespace of the mount. */
+static int prepare_mount(struct helper *h)
+{
+	const char *source;
+	int status = resolve_tag(h);
+
+	if (status != DONE)
+		return status;
+	source = h->options.mount.source;
+	if (h->options.nofail && is_device_tag(source)) {
+		h->missing = true;
+		return DONE;
+	}
+	if (h->namespace)
+		return enter_namespace(h);
+	h->missing = h->options.nofail && access(source, F_OK) < 0 && errno == ENOENT;
+	status = h->missing ? DONE : complete_fstab_owner(&h->options, source);
+	return as_mount_status(status);
+}
+
+static int report_unknown_map(const struct helper *h)
+{
+	report_failure("%s: already mounted, with a map that this kernel does not tell, and mount.idmap "
+		       "has no record of it",
+		       h->options.mount.target);
+	return MOUNT_FAILED;
+}
+
+static int mount_where_nothing_is(struct helper *h)
+{
+	const struct mount_request *request = &h->options.mount;
+	int status = do_mount(&h->options.mount);
+
+	if (status == DONE && !h->namespace)
+		record_map(request->target, request->map);
+	if (status == DONE && h->verbose)
+		print_line("mount.idmap: %s mounted on %s", request->source, request->target);
+	return as_mount_status(status);
+}
+
+static int mount_idmap(struct helper *h)
+{
+	int status = h->fake ? DONE : prepare_mount(h), mounted;
+
+	if (h->fake || status != DONE)
+		return status;
+	if (h->missing)
 		return report_if_verbose(h, h->options.mount.source,
 					 "does not exist, which is no failure (nofail)");
-	status = complete_fstab_owner(&h->options);
-	if (status != DONE)
-		return status == FAILED ? MOUNT_FAILED : MOUNT_USAGE;
-	mounted = h->options.mount.replace ? OTHER_MAP : compare_mounted(&h->options.mount);
+	mounted = h->options.mount.replace ? OTHER_MAP : compare_mounted(h);
 	if (mounted < 0)
 		return MOUNT_FAILED;
 	if (mounted == SAME_MAP)
 		return report_if_verbose(h, h->options.mount.target, "already mounted");
-	if (mounted == UNKNOWN_MAP) {
-		report_failure("%s: already mounted, with a map that this kernel does not tell, and "
-			       "mount.idmap has no record of it",
-			       h->options.mount.target);
-		return MOUNT_FAILED;
-	}
-	status = do_mount(&h->options.mount);
-	if (status == DONE)
-		record_map(h->options.mount.target, h->options.mount.map);
-	if (status == DONE && h->verbose)
-		print_line("mount.idmap: %s mounted on %s", h->options.mount.source,
-			   h->options.mount.target);
-	return status == USAGE ? MOUNT_USAGE : status == FAILED ? MOUNT_FAILED : DONE;
+	return mounted == UNKNOWN_MAP ? report_unknown_map(h) : mount_where_nothing_is(h);
 }
 
 int main(int argc, char **argv)
@@ -353,5 +392,6 @@ int main(int argc, char **argv)
 		status = status == FAILED ? MOUNT_FAILED : MOUNT_USAGE;
 	map_request_free(&h.options.maps);
 	free(h.device);
+	free(h.type);
 	return status;
 }

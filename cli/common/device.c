@@ -93,6 +93,11 @@ int find_tagged_device(const char *tag, char **device)
 	return DONE;
 }
 
+void report_no_device(const char *tag)
+{
+	report_failure("%s: find device: findfs(8) knows no such device", tag);
+}
+
 /* Returns the path of a device, which the caller frees, or NULL after a report. */
 static char *find_device(const char *source)
 {
@@ -101,7 +106,7 @@ static char *find_device(const char *source)
 	if (!is_device_tag(source))
 		return strdup(source);
 	if (find_tagged_device(source, &device) == DONE && !device)
-		report_failure("%s: find device: findfs(8) knows no such device", source);
+		report_no_device(source);
 	return device;
 }
 
@@ -126,7 +131,7 @@ static void report_no_type(const struct mount_request *request, const char *devi
 			       request->source, request->type_option);
 }
 
-static char *find_type(const struct mount_request *request, const char *device)
+char *find_device_type(const struct mount_request *request, const char *device)
 {
 	const char *const argv[] = {
 		find_program("/sbin/blkid"), "-p", "-s", "TYPE", "-o", "value", "--", device, NULL
@@ -166,10 +171,20 @@ static int open_mapped_filesystem(const char *type, const char *device, const st
 	return open_new_filesystem(&add);
 }
 
+/* Another process can have put the device there, since the caller looked. */
+static bool may_find_device(const struct mount_request *request)
+{
+	if (!request->no_programs || (request->type && !is_device_tag(request->source)))
+		return true;
+	report_failure("%s: find type: it was no device at first", request->source);
+	return false;
+}
+
 int open_device_tree(const struct mount_request *request, const struct mount_options *mount_options)
 {
-	AUTO_FREE char *device = find_device(request->source);
-	AUTO_FREE char *type = device ? find_type(request, device) : NULL;
+	bool allowed = may_find_device(request);
+	AUTO_FREE char *device = allowed ? find_device(request->source) : NULL;
+	AUTO_FREE char *type = device ? find_device_type(request, device) : NULL;
 	int tree;
 
 	if (!type)

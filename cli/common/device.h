@@ -15,14 +15,23 @@ bool is_device_tag(const char *source);
 bool is_device_source(const char *source);
 
 /*
- * Finds the device of a tag. *device is its path, which the caller frees, or NULL if no device has it. Returns
- * DONE, or FAILED after a report.
+ * Finds the device of a tag. *device is its path, which the caller frees, or NULL if no device has it.
+ * Returns DONE, or FAILED after a report.
  */
 int find_tagged_device(const char *tag, char **device);
+
+/* Reports that no device has the tag. */
+void report_no_device(const char *tag);
 
 struct mount_request;
 
 struct mount_options;
+
+/*
+ * Returns the type of the filesystem on the device, which the caller frees, or NULL after a report about
+ * the source of the request. The request's own type is not looked for.
+ */
+char *find_device_type(const struct mount_request *request, const char *device);
 
 /*
  * Mounts and maps the filesystem, detached. Returns a descriptor, or -1 after a report. A dry run finds

@@ -142,12 +142,12 @@ int complete_fstab_options(struct fstab_options *o)
 	return status;
 }
 
-int complete_fstab_owner(struct fstab_options *o)
+int complete_fstab_owner(struct fstab_options *o, const char *source)
 {
 	int status = DONE;
 
 	if (o->maps.owner_text)
-		status = complete_map_of_source(&o->maps, "-o map=MAP", o->mount.source);
+		status = complete_map_of_source(&o->maps, "-o map=MAP", source);
 	o->mount.map = o->maps.map;
 	return status;
 }

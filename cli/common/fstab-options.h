@@ -20,7 +20,7 @@ int parse_fstab_options(struct fstab_options *options, char *list);
 /* After the last list: sets mount.map, unless the map depends on the source. Returns as above. */
 int complete_fstab_options(struct fstab_options *options);
 
-/* Then sets mount.map for mount.source, which must exist. Returns as above. */
-int complete_fstab_owner(struct fstab_options *options);
+/* Then sets mount.map for the source, which must exist. Returns as above. */
+int complete_fstab_owner(struct fstab_options *options, const char *source);
 
 #endif

@@ -19,6 +19,7 @@ struct mount_request {
 	bool recursive, mkdir, replace;
 	bool skip_unmappable; /* with recursive: leave out mounts below that cannot be mapped */
 	bool dry_run;	      /* the caller is in a mount namespace that vanishes; create no directory */
+	bool no_programs;     /* findfs(8) and blkid(8) are another namespace's */
 	unsigned int mapped_flags; /* IDM_TREE_REMAP or ON_TOP, for a source that is mapped already */
 };
 

@@ -157,7 +157,7 @@ static int check_helper_options(const struct fstab_line *line, struct fstab_opti
 	if (o->maps.owner_text && access(line->source, F_OK) < 0)
 		return status;
 	if (status == DONE)
-		status = complete_fstab_owner(o);
+		status = complete_fstab_owner(o, line->source);
 	if (status == DONE && idm_map_check(o->mount.map, &err) < 0)
 		status = report_error(&err);
 	return status;

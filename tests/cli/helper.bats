@@ -495,6 +495,49 @@ mount.idmap: attached the copy at /mnt/dst$recorded" "$stderr"
 	done
 }
 
+# The namespace can be that of a container, whose files an attacker has written.
+@test "-N: neither a program nor a name service of the other namespace is used" {
+	local device process
+
+	truncate -s 16M image
+	mkfs.ext4 -q -L idm-other image
+	device=$(losetup --find --show image) || skip 'there is no loop device'
+	printf '#!/bin/sh\necho "$0" >>/mnt/executed\necho /dev/null\n' >program
+	chmod 755 program
+	mkdir other
+	background unshare --mount --propagation private sh -c '
+		mount --bind program /sbin/findfs && mount --bind program /sbin/blkid
+		mount -t tmpfs etc /etc && echo idm-evil:x:7777:7777::/: >/etc/passwd
+		mount -t tmpfs other /mnt/other && chown 1000:1000 /mnt/other
+		exec sleep infinity'
+	process=${background[-1]}
+	until [[ $(tr '\0' ' ' <"/proc/$process/cmdline") == sleep* ]]; do
+		:
+	done
+	there()
+	{
+		nsenter --target "$process" --mount stat -c %u:%g /mnt/dst
+		nsenter --target "$process" --mount umount /mnt/dst
+	}
+	noting /sbin/mount.idmap "$device" /mnt/dst -N "$process" -o map=0:5
+	same 'a device' 5:5 "$(there)"
+	noting /sbin/mount.idmap LABEL=idm-other /mnt/dst -N "$process" -o map=0:5
+	same 'a label' 5:5 "$(there)"
+	refused 32 'mount.idmap: LABEL=idm-none: find device: findfs(8) knows no such device' \
+		/sbin/mount.idmap LABEL=idm-none /mnt/dst -N "$process" -o map=0:5
+	quietly /sbin/mount.idmap LABEL=idm-none /mnt/dst -N "$process" -o map=0:5,nofail
+	quietly /sbin/mount.idmap /mnt/none /mnt/dst -N "$process" -o map=owner:5,nofail
+	refused 32 'mount.idmap: /mnt/none: open source: No such file or directory' \
+		/sbin/mount.idmap /mnt/none /mnt/dst -N "$process" -o map=0:5
+	losetup --detach "$device"
+	noting /sbin/mount.idmap /mnt/other /mnt/dst -N "$process" -o map=owner:daemon
+	same 'an owner' "$(id -u daemon):$(id -g daemon)" "$(there)"
+	refused 32 'mount.idmap: owner:idm-evil: parse map: unknown user "idm-evil"' \
+		/sbin/mount.idmap /mnt/other /mnt/dst -N "$process" -o map=owner:idm-evil
+	same 'mounts there' '' "$(grep idmapped "/proc/$process/mountinfo" || :)"
+	[[ ! -e executed ]]
+}
+
 # ---- refusals ----
 
 @test "remount" {
