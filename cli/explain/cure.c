@@ -14,6 +14,7 @@
 #include "lib/base/macros.h"
 #include "lib/sys/capability.h"
 #include "lib/sys/syscall.h"
+#include "other-path.h"
 #include "process-path.h"
 
 /* ---- paths ---- */
@@ -25,11 +26,19 @@ size_t parent_length(const char *path)
 	return !slash ? 0 : slash == path ? 1 : (size_t)(slash - path);
 }
 
+/* On a read-only mount nothing can be changed, but the file can have a path on a writable one. */
+static bool requires_other_path(const struct verdict *v)
+{
+	return v->facts.attr & IDM_ATTR_RDONLY;
+}
+
 /* The path of the inode that the rule is about. */
 static bool copy_refusing_path(const struct verdict *v, char *path, size_t size)
 {
 	size_t n = v->result.on_directory ? parent_length(v->path) : strlen(v->path);
 
+	if (requires_other_path(v))
+		return !v->result.on_directory && find_other_path(v, path, size);
 	/* A name such as "-f" would be an option. */
 	return n ? write_cure(path, size, "%s%.*s", *v->path == '-' ? "./" : "", (int)n, v->path)
 		 : write_cure(path, size, ".");
@@ -58,13 +67,13 @@ static bool change_file(const struct verdict *v, const char *command, char *text
 
 	if (!copy_refusing_path(v, path, sizeof(path)) || !quote_word(path, word, sizeof(word)))
 		return false;
-	if (!v->subject->pid && !v->is_exposed)
+	if (!v->subject->pid && !v->is_exposed && !requires_other_path(v))
 		return write_cure(text, size, "%s %s", command, word);
 	if (v->result.on_directory ? !find_directory_id(v, path, &id)
 				   : find_file_id(v->place->fd, &id) < 0)
 		return false;
 	format_file_id(&id, number);
-	if (v->subject->pid)
+	if (v->subject->pid && !requires_other_path(v))
 		snprintf(pid, sizeof(pid), "--pid %d ", (int)v->subject->pid);
 	return write_cure(text, size, "idmount cure %s--file %s %s %s", pid, number, word, command);
 }
@@ -208,7 +217,7 @@ static bool add_bits(const struct verdict *v, unsigned int bits, char *text, siz
 /* Another command would be needed first. */
 static bool is_unchangeable(const struct verdict *v)
 {
-	return v->facts.fs_readonly || v->facts.attr & IDM_ATTR_RDONLY ||
+	return v->facts.fs_readonly ||
 	       refusing_inode(v)->flags & (IDM_INODE_IMMUTABLE | IDM_INODE_APPEND);
 }
 

@@ -108,10 +108,11 @@ cures()
 	reachable
 	echo x >src/file
 	chmod 600 src/file
-	mkdir ro
-	mount --bind src ro
-	mount -o remount,bind,ro ro
-	run -1 idmount explain --user 1000:1000 --read /mnt/ro/file
+	# No other mount shows the file.
+	mount -t tmpfs -o mode=755 none dst
+	cp -p src/file dst
+	mount -o remount,bind,ro dst
+	run -1 idmount explain --user 1000:1000 --read /mnt/dst/file
 	[[ $output == *'the mode of others lacks r'* && $output != *setfacl* ]]
 	chattr +i src/file && cure=immutable || cure=none # tmpfs: from Linux 6.6 on
 	run -1 idmount explain --user 1000:1000 --read /mnt/src/file
@@ -127,6 +128,48 @@ cures()
 	chmod 600 ./-f
 	run -1 idmount explain --user 1000:1000 --read -- -f
 	[[ $output == *'setfacl -m u:1000:r ./-f'* ]]
+}
+
+# Prints the cures of $output without the number of each file.
+cures_without_file()
+{
+	sed -n 's/^  cure *//p' <<<"$output" | sed 's/ --file [0-9:]*//'
+}
+
+@test "a closed file on a read-only mount: the cure names its path on one that is writable" {
+	local member cure
+
+	reachable
+	mkdir -p src/closed/deep ro other hidden
+	echo text >src/closed/deep/file
+	chmod 600 src/closed/deep/file
+	chmod 700 src/closed
+	mount --bind src/closed ro
+	mount -o remount,bind,ro ro
+	cures 1000 --exec /mnt/ro ls /mnt/ro/deep
+	cures 1000 --read /mnt/ro/deep/file cat /mnt/ro/deep/file
+	setfacl -b src/closed/deep/file src/closed
+	# As the volume of a container, which does not have that path.
+	background unshare --mount sh -c 'mount --bind /mnt/ro /mnt/dst && mount -t tmpfs none /mnt/src && exec setpriv --reuid 1000 --regid 1000 --clear-groups sleep 1000'
+	member=${background[-1]}
+	until [[ $(cat "/proc/$member/comm") == sleep ]]; do
+		sleep 0.1
+	done
+	run -1 idmount explain --pid "$member" --read /mnt/dst/deep/file
+	same 'the cures' $'idmount cure /mnt/src/closed setfacl -m u:1000:x\nidmount cure /mnt/src/closed/deep/file setfacl -m u:1000:r' "$(cures_without_file)"
+	PATH=/mnt:$PATH sh -ec "$(sed -n 's/^  cure *//p' <<<"$output")"
+	run -0 idmount explain --pid "$member" --read /mnt/dst/deep/file
+	as 1000 cat "/proc/$member/root/mnt/dst/deep/file"
+	setfacl -b src/closed/deep/file
+	# Neither a place that another mount covers, nor a mapped mount, nor the source that has a map itself.
+	mount --bind src/closed other
+	mount -t tmpfs none src
+	run -1 idmount explain --pid "$member" --read /mnt/dst/deep/file
+	same 'the cure' 'idmount cure /mnt/other/deep/file setfacl -m u:1000:r' "$(cures_without_file)"
+	noting idmount mount -m 0:0,1000:2000 other hidden
+	umount other
+	run -1 idmount explain --pid "$member" --read /mnt/dst/deep/file
+	[[ $output == *'the mode of others lacks r'* && $output != *'  cure'* ]]
 }
 
 @test "no cure by setfacl without ACLs, and none by remount for an overlay without an upper layer" {
