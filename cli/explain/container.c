@@ -62,7 +62,7 @@ struct engine {
 	bool (*read)(const char *text, const char *id, uint32_t *pid);
 };
 
-/* The first one is podman. */
+/* The first one is podman, the second one docker. */
 static const struct engine engines[] = {
 	{ { "podman", "container", "inspect", "--format", "{{.State.Pid}}" },
 	  true,
@@ -211,5 +211,6 @@ int find_container(struct subject *s)
 		status = open_container_process(id, &found, &s->container_pidfd);
 	s->pid = (pid_t)found.pid;
 	s->is_podmans = found.engine == engines;
+	s->is_dockers = found.engine == engines + 1;
 	return status;
 }

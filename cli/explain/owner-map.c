@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* How a file whose owner has no number in a container gets the process as its owner. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cure-text.h"
 #include "layer.h"
+#include "other-path.h"
 #include "verdict.h"
 
 bool lacks_inside_owner(const struct verdict *v)
@@ -96,38 +98,94 @@ static bool write_podman_map(const struct verdict *v, const char *map, char *tex
 			  facts->fsgid);
 }
 
-/* Only idmount obeys the annotation. Its key has the path without the first slash. */
+/*
+ * Only idmount obeys the annotation. Its key has the path without the first slash. docker has no hooks,
+ * and another runtime would ignore it in silence.
+ */
 static bool write_annotation(const struct verdict *v, const char *map, char *text, size_t size)
 {
 	return write_cure(text, size,
-			  "run a new container with --annotation 'io.idmount.map/%s=idmap=%s'",
-			  find_destination(v), map);
+			  "run a new container with %s--annotation 'io.idmount.map/%s=idmap=%s'",
+			  v->subject->is_dockers ? "--runtime idmount " : "", find_destination(v), map);
+}
+
+/* ---- podman's option ---- */
+
+struct volume {
+	char source[VERDICT_TEXT], destination[VERDICT_TEXT];
+	bool is_mapped; /* on the host, where no mount shows it without a map */
+};
+
+static int note_map_state(const struct idm_mount_info *mount, void *data)
+{
+	*(enum idm_map_state *)data = mount->map_state;
+	return 0;
+}
+
+/* A directory of the host, which the caller sees on a mapped mount. */
+static bool has_mapped_source(const struct volume *volume)
+{
+	enum idm_map_state state = IDM_MAP_NONE;
+
+	return *volume->source == '/' &&
+	       idm_list_path(AT_FDCWD, volume->source, 0, note_map_state, &state, NULL) == 0 &&
+	       state != IDM_MAP_NONE;
+}
+
+/* No runtime maps a mount that has a map. The same directory on another mount is the source then. */
+static bool find_volume(const struct verdict *v, struct volume *volume)
+{
+	const char *destination = find_destination(v);
+
+	if (strcmp(destination, "DEST") == 0 ||
+	    !write_cure(volume->destination, sizeof(volume->destination), "/%s", destination))
+		return false;
+	find_podman_source(v->subject, volume->destination, volume->source, sizeof(volume->source));
+	volume->is_mapped = has_mapped_source(volume) &&
+			    !find_other_mount_root(v, volume->source, sizeof(volume->source));
+	return true;
+}
+
+/* Without the map of the volume, whose source has none. */
+static bool owns_without_map(const struct verdict *v)
+{
+	const struct idm_explain_options *facts = &v->facts;
+
+	return facts->mount_map && facts->inode->uid == facts->fsuid &&
+	       facts->inode->gid == facts->fsgid;
 }
 
 /* A source with a colon or a quote cannot be in this option. runc before 1.2 would ignore the map in
  * silence.
  */
-static bool write_volume(const struct verdict *v, const char *map, char *text, size_t size)
+static bool write_volume(const struct verdict *v, const struct volume *volume, const char *map,
+			 char *text, size_t size)
 {
-	const char *destination = find_destination(v);
-	char source[VERDICT_TEXT], path[VERDICT_TEXT], own[96];
+	char own[96];
 
-	if (!write_podman_map(v, map, own, sizeof(own)) || strcmp(destination, "DEST") == 0 ||
-	    !write_cure(path, sizeof(path), "/%s", destination))
+	if (strpbrk(volume->source, ":'"))
 		return false;
-	find_podman_source(v->subject, path, source, sizeof(source));
-	return !strpbrk(source, ":'") &&
+	if (owns_without_map(v))
+		return write_cure(text, size, "run a new container with --volume '%s:%s'",
+				  volume->source, volume->destination);
+	return write_podman_map(v, map, own, sizeof(own)) &&
 	       write_cure(text, size, "run a new container with %s--volume '%s:%s:idmap=%s'",
-			  has_podman_runc(v->subject) ? "--runtime crun " : "", source, path, own);
+			  has_podman_runc(v->subject) ? "--runtime crun " : "", volume->source,
+			  volume->destination, own);
 }
 
 static bool write_engine_option(const struct verdict *v, char *text, size_t size)
 {
 	char map[96];
+	struct volume volume;
+	bool has_volume;
 
 	if (!is_container_of_root(v->subject->pid) || !write_engine_map(v, map, sizeof(map)))
 		return false;
-	return (is_in_podman(v->subject) && write_volume(v, map, text, size)) ||
+	has_volume = is_in_podman(v->subject) && find_volume(v, &volume);
+	if (has_volume && volume.is_mapped)
+		return false;
+	return (has_volume && write_volume(v, &volume, map, text, size)) ||
 	       write_annotation(v, map, text, size);
 }
 
@@ -163,8 +221,8 @@ bool is_cured_by_owner_map(const struct verdict *v)
 }
 
 /*
- * Root of a container could store set-user-ID programs of the host's root in such a volume, and set-group-ID
- * programs of its group. idmount's default rule refuses the annotation for either.
+ * Root of a container could store set-user-ID programs of the host's root in such a volume, and
+ * set-group-ID programs of its group. idmount's default rule refuses the annotation for either.
  */
 static bool is_of_hosts_root(const struct idm_explain_inode *inode)
 {

@@ -18,6 +18,7 @@ struct subject {
 	struct idm_map *userns_map; /* --userns; NULL: the caller's */
 	int container_pidfd;	    /* --container; 0: none */
 	bool is_podmans;	    /* --container: podman knows it */
+	bool is_dockers;	    /* the same of docker */
 };
 
 /*

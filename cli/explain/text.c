@@ -165,6 +165,14 @@ static void print_layer(const struct verdict *v)
 	free_layer_file(&file);
 }
 
+static const char *annotation_text(const struct subject *s)
+{
+	return s->is_dockers
+		       ? "this requires docker 24 or later, with the runtime idmount in its daemon.json"
+		       : "idmount obeys it as the runtime or as a hook of the engine; for runc and "
+			 "crun, add to annotations in config.json";
+}
+
 static void print_owner_map(const struct verdict *v, enum mark mark)
 {
 	char text[2 * VERDICT_TEXT];
@@ -173,13 +181,16 @@ static void print_owner_map(const struct verdict *v, enum mark mark)
 		return;
 	print_row(mark == MARK_MORE ? MARK_MORE_COMMAND : MARK_COMMAND, "         to own it: %s", text);
 	if (strstr(text, "--annotation"))
-		print_row(
-			mark,
-			"         idmount obeys it as the runtime or as a hook of the engine; for runc "
-			"and crun, add to annotations in config.json");
+		print_row(mark, "         %s", annotation_text(v->subject));
 }
 
-/* stat(2) shows such an owner as the overflow ID, user nobody as a rule. */
+/* ls(1) has the name on nearly each system. */
+static const char *overflow_name(unsigned int kind)
+{
+	return kind == IDM_UID && idm_overflow_id(kind) == 65534 ? " (user nobody)" : "";
+}
+
+/* stat(2) shows such an owner as the overflow ID. */
 static void print_unknown_owner(const struct verdict *v, enum mark mark)
 {
 	if (v->result.uid == IDM_EXPLAIN_NO_ID)

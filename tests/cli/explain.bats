@@ -1242,6 +1242,12 @@ explain_container()
 		run -1 explain_container other
 		engine "$name" 'exit 1'
 	done
+	# docker has no hooks, and its own runtime would ignore the annotation in silence.
+	chown 5000:5000 src
+	engine docker "echo $number"
+	PATH=/mnt/engines:$PATH run -0 idmount explain --container web --user 0:0 /mnt/src
+	[[ $output == *"to own it: run a new container with --runtime idmount --annotation 'io.idmount.map/"*"'"*'requires docker 24'* ]]
+	engine docker 'exit 1'
 	for name in runc crun; do
 		engine "$name" "[ \"\$*\" = 'state web' ] && echo '{\"id\": \"web\", \"pid\": $number, \"status\": \"running\"}'"
 		run -0 explain_container web

@@ -254,11 +254,15 @@ refused_by_old_podman()
 	run -1 idmount explain --container explained /
 }
 
-# start_explained RUNTIME: a container with a user namespace and the volume, and the podman of this file for explain.
+# start_explained RUNTIME [OPTION...]: a container with a user namespace and the volume, or with OPTIONs, and the
+# podman of this file for explain.
 start_explained()
 {
+	local options=("${@:2}")
+
 	podman_options=(--runtime "$1")
-	box --detach --name explained "${userns[@]}" -v /mnt/vol:/vol -- sleep 1000
+	((${#options[@]})) || options=(-v /mnt/vol:/vol)
+	box --detach --name explained "${userns[@]}" "${options[@]}" -- sleep 1000
 	[[ ! -d bin ]] || return 0
 	mkdir bin
 	printf '#!/bin/sh\nexec %s --tmpdir /mnt/engine/tmp "$@"\n' "$(type -P podman)" >bin/podman
@@ -308,6 +312,65 @@ to_own()
 	start_explained crun
 	to_own --container explained
 	inside $'0:0 /vol/ours\n0:0 /vol/new' box "${userns[@]}" "${option[@]}" -- sh -c 'stat -c "%u:%g %n" /vol/ours /vol/new'
+	remove_explained
+}
+
+# Once podman has chowned it, the map of :idmap has no entry for its owner.
+@test "idmount explain: a named volume with :idmap that podman has chowned: the same volume without it, as printed" {
+	local userns=(--uidmap 0:100000:65536 --gidmap 0:100000:65536) option
+
+	cgroups=(--cgroups=disabled)
+	podman_options=(--runtime crun)
+	box "${userns[@]}" -v named:/vol -- touch /vol/ours
+	rm -r vol
+	start_explained crun -v named:/vol:idmap
+	inside 65534:65534 podman exec explained stat -c %u:%g /vol/ours
+	to_own --container explained
+	same 'the option' '--volume named:/vol' "${option[*]}"
+	inside $'0:0 /vol/ours\n0:0 /vol/new' box "${userns[@]}" "${option[@]}" -- sh -c 'touch /vol/new; stat -c "%u:%g %n" /vol/ours /vol/new'
+	# As the owners, also those on disk that the map leaves out.
+	same 'owners' $'user 100000 unmapped unmapped 3\ngroup 100000 unmapped unmapped 3' \
+		"$(idmount explain --owners --container explained /vol | sed -n '/^\(user\|group\)/s/  */ /gp')"
+	remove_explained
+}
+
+# crun maps no mount that has a map.
+@test "idmount explain: a volume of a directory that has a map on the host: the option names it without that, as printed" {
+	local userns=(--uidmap 0:100000:65536 --gidmap 0:100000:65536) option
+
+	cgroups=(--cgroups=disabled)
+	chmod 777 vol
+	noting idmount mount --mkdir -m 1000:100000 vol mapped
+	podman_options=(--runtime crun)
+	start_explained crun --user 5:5 -v /mnt/mapped:/vol
+	run -1 podman exec explained touch /vol/new
+	[[ $output == *'Value too large'* ]]
+	run -1 idmount explain --container explained --create /vol
+	[[ $output == *'create   refused, EOVERFLOW: '* ]]
+	eval "option=($(sed -n 's/^ *to own it: run a new container with //p' <<<"$output"))"
+	same 'the option' '--volume /mnt/vol:/vol:idmap=uids=@1000-5-1;gids=@1000-5-1' "${option[*]}"
+	inside '5:5 /vol/new' box "${userns[@]}" --user 5:5 "${option[@]}" -- sh -c 'touch /vol/new; stat -c "%u:%g %n" /vol/new'
+	same 'on disk' 1000:1000 "$(owner vol/new)"
+	# No mount shows it without a map.
+	idmount mount --replace --remap -m 1000:100000 mapped mapped 2>/dev/null
+	mount -t tmpfs none vol
+	run -1 idmount explain --container explained --create /vol
+	[[ $output == *'create   refused, EOVERFLOW: '* && $output != *'to own it'* ]]
+	remove_explained
+}
+
+@test "idmount explain: a closed file of a read-only volume: the cure, as printed" {
+	cgroups=(--cgroups=disabled)
+	mkdir -m 700 vol/keys
+	echo text >vol/keys/key
+	chmod 600 vol/keys/key
+	chown 1000:1000 vol/keys vol/keys/key
+	start_explained crun --user 5:5 -v /mnt/vol:/vol:ro
+	run -1 podman exec explained cat /vol/keys/key
+	run -1 idmount explain --container explained --read /vol/keys/key
+	same 'the cures' $'setfacl -m u:5:x /mnt/vol/keys\nsetfacl -m u:5:r /mnt/vol/keys/key' "$(sed -n 's/^  cure *//p' <<<"$output")"
+	sh -ec "$(sed -n 's/^  cure *//p' <<<"$output")"
+	inside text podman exec explained cat /vol/keys/key
 	remove_explained
 }
 
