@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,7 +18,9 @@
 #include "lib/base/macros.h"
 #include "lib/sys/capability.h"
 #include "lib/sys/probe.h"
+#include "lib/sys/subprocess.h"
 #include "lib/sys/syscall.h"
+#include "process-file.h"
 
 /* Each level has a descriptor. */
 #define DEEPEST 200
@@ -157,9 +160,39 @@ static int compare_owners(const void *a, const void *b)
 	return one->disk < other->disk ? -1 : one->disk > other->disk;
 }
 
+/* ---- copies ---- */
+
+struct copy_request {
+	int fd, mount_ns_fd;
+};
+
+static int copy_in_mount_ns(void *data)
+{
+	const struct copy_request *request = data;
+	int r = idm_sys_setns(request->mount_ns_fd, CLONE_NEWNS);
+
+	return r < 0 ? r : idm_probe_clone_unmapped(request->fd);
+}
+
+/* The kernel copies a mount only in the mount namespace that has it. Returns a descriptor or -errno. */
+static int copy_without_map(const struct verdict *v)
+{
+	AUTO_CLOSE int mount_ns_fd = -1;
+	struct copy_request request = { .fd = v->place->fd };
+	int copy = idm_probe_clone_unmapped(request.fd);
+
+	if (copy >= 0 || !v->subject->pid)
+		return copy;
+	mount_ns_fd = open_process_file(v->subject->pid, "ns/mnt", O_RDONLY);
+	if (mount_ns_fd < 0)
+		return copy;
+	request.mount_ns_fd = mount_ns_fd;
+	return idm_subprocess_shared(copy_in_mount_ns, &request, sizeof(request));
+}
+
 int find_owners(const struct verdict *v, struct owners *owners)
 {
-	AUTO_CLOSE int copy = v->facts.mount_map ? idm_probe_clone_unmapped(v->place->fd) : -1;
+	AUTO_CLOSE int copy = v->facts.mount_map ? copy_without_map(v) : -1;
 	struct owners_walk w = { .owners = owners };
 	int fd = copy >= 0 ? copy : v->place->fd, r;
 
