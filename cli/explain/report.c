@@ -99,6 +99,7 @@ void report_verdict(struct report *report, const struct verdict *v)
 	}
 	if (!print_verdict(v))
 		return;
+	report->cures++;
 	if (cure_requires_root(v))
 		note_required_user(report, v);
 }
@@ -163,6 +164,7 @@ static void report_unseen(struct report *report)
 void begin_path_report(struct report *report, const char *path)
 {
 	report->unseen = 0;
+	report->cures = 0;
 	report->requires_root = report->has_unshare_cure = false;
 	report->has_begun_behind = report->protects_link = false;
 	*report->layer = *report->to_own = *report->closed = *report->unreached = '\0';
@@ -259,7 +261,7 @@ static void print_cure_notes(const struct report *report)
 			  report->has_unshare_cure
 				  ? ", or those that podman unshare idmount explain shows"
 				  : "");
-	if (report->has_begun_behind)
+	if (report->has_begun_behind && report->cures > 1)
 		print_row(MARK_NONE, "note     run the cures in this order");
 	if (*report->unreached)
 		print_row(MARK_NONE,

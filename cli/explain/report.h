@@ -17,6 +17,7 @@ struct report {
 	/* Of one path: */
 	bool has_process; /* its line is printed */
 	uint32_t unseen;
+	unsigned int cures;	      /* that are printed */
 	bool requires_root;	      /* a cure does */
 	bool has_unshare_cure;	      /* in podman's user namespace, it does not */
 	char closed[PATH_MAX];	      /* the first place on the way that refuses; "": none so far */

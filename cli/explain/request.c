@@ -293,6 +293,29 @@ static int explain_step(const struct idm_explain_info *place, void *data)
 	return r;
 }
 
+/* Whether the error is about the last name of the path. The library adds "./" to a relative one. */
+static bool is_about_path(const struct idm_error *err, const char *path)
+{
+	char subject[sizeof(err->message)];
+	const char *start = subject;
+
+	idm_error_part(err, err->subject, subject, sizeof(subject));
+	if (strncmp(subject, "./", 2) == 0 && strncmp(path, "./", 2) != 0)
+		start += 2;
+	return strcmp(start, path) == 0;
+}
+
+/* Of a file that does not exist yet, the directory decides. */
+static void hint_directory(const struct explain_request *request, struct idm_error *err)
+{
+	const unsigned int accesses = 1U << IDM_ACCESS_CREATE | 1U << IDM_ACCESS_WRITE;
+	size_t n = parent_length(request->path);
+
+	if (err->errnum == ENOENT && request->accesses & accesses && is_about_path(err, request->path))
+		idm_hint(err, "for a new file, name its directory: --create %.*s", n ? (int)n : 1,
+			 n ? request->path : ".");
+}
+
 int explain_requested_path(struct explain_request *request, const char *path)
 {
 	struct idm_error err;
@@ -309,10 +332,12 @@ int explain_requested_path(struct explain_request *request, const char *path)
 	r = idm_explain_path(request->subject.pid, path,
 			     request->accesses == 1U << IDM_ACCESS_UNLINK ? IDM_EXPLAIN_NOFOLLOW : 0,
 			     explain_step, &visit, &err);
-	if (r < 0 && *request->report.closed)
+	if (r < 0 && *request->report.closed) {
 		note_unreached(&request->report, &err);
-	else if (r < 0)
+	} else if (r < 0) {
+		hint_directory(request, &err);
 		report_path_error(&request->report, &err, &request->subject, request->uid);
+	}
 	end_path_report(&request->report);
 	return r < 0 && !*request->report.closed ? FAILED : DONE;
 }

@@ -196,9 +196,11 @@ static void print_unknown_owner(const struct verdict *v, enum mark mark)
 	if (v->result.uid == IDM_EXPLAIN_NO_ID)
 		print_row(mark, "         inside: owner unmapped, since %s it", lost_owner_text(v));
 	else
-		print_row(mark,
-			  "         inside: owner unmapped, since the user namespace has no number "
-			  "for it");
+		print_row(
+			mark,
+			"         inside: owner unmapped, seen as %u%s, since the user namespace has no "
+			"number for it",
+			idm_overflow_id(IDM_UID), overflow_name(IDM_UID));
 }
 
 /* stat(2) shows the overflow ID then. */
@@ -208,12 +210,11 @@ static void print_lost_id(const struct verdict *v, unsigned int kind, uint32_t d
 	uint32_t shown = idm_overflow_id(kind);
 
 	if (!v->facts.mount_map || disk == IDM_EXPLAIN_NO_ID)
-		print_row(MARK_MORE, "         %s seen as %u, since %s it", word, shown,
-			  lost_owner_text(v));
+		print_row(MARK_MORE, "         %s seen as %u%s, since %s it", word, shown,
+			  overflow_name(kind), lost_owner_text(v));
 	else
-		print_row(MARK_MORE,
-			  "         %s seen as %u, since no entry of the map names disk ID %u", word,
-			  shown, disk);
+		print_row(MARK_MORE, "         %s seen as %u%s: no map entry names disk ID %u", word,
+			  shown, overflow_name(kind), disk);
 }
 
 /* As stat(2) shows it to the process, too. */

@@ -27,7 +27,7 @@ teardown()
 	runc run --detach --bundle a "$box" </dev/null &>/dev/null
 	run -1 runc exec "$box" cat /vol/1000
 	run -1 idmount explain --container "$box" --read /vol/1000
-	[[ $output == *'inside: owner unmapped, since the user namespace has no number for it'* ]]
+	[[ $output == *'inside: owner unmapped, seen as 65534 (user nobody), since the user namespace has no number for it'* ]]
 	[[ $output == *'read     refused, EACCES: the mode of others lacks r'* ]]
 	[[ $output == *'idmount obeys it as the runtime or as a hook of the engine'* ]]
 	annotation=$(sed -n "s/^ *to own it: run a new container with --annotation '\(.*\)'$/\1/p" <<<"$output")

@@ -643,7 +643,7 @@ cures_inside()
 	same 'the owner inside' 65534:65534 "$(inside stat -c %u:%g /mnt/src/file)"
 	run ! inside cat /mnt/src/file
 	run -1 idmount explain --pid "$pid" --read --write /mnt/src/file
-	[[ $output == *'inside: owner unmapped, since the user namespace has no number for it'* ]]
+	[[ $output == *'inside: owner unmapped, seen as 65534 (user nobody), since the user namespace has no number for it'* ]]
 	[[ $output == *'refused, EACCES: the mode of others lacks r'* ]]
 	run -1 idmount explain --pid "$pid" --user 0:0 --write /mnt/src/file
 	[[ $output == *"to own it: run a new container with --annotation 'io.idmount.map/"*"=idmap=uids=@1000-0-1;gids=@1000-0-1'"* ]]
@@ -806,7 +806,7 @@ exposed()
 	chmod 700 src/directory
 	start_container
 	run -1 idmount explain --pid "$pid" --user 0:0 --read /mnt/src/directory/file
-	[[ $output == *'search   refused, EACCES: '*'inside: owner unmapped, since the user namespace has no number for it'*'to own it: run a new container with'*'cure     idmount cure '*' setfacl'* ]]
+	[[ $output == *'search   refused, EACCES: '*'inside: owner unmapped, seen as 65534 (user nobody), since the user namespace has no number for it'*'to own it: run a new container with'*'cure     idmount cure '*' setfacl'* ]]
 	option=$(sed -n 's/^ *to own it: //p' <<<"$output" | head -n 1)
 	same 'the line in JSON' "$option" "$(idmount explain --pid "$pid" --user 0:0 --read --json /mnt/src/directory/file | jq -r '.[0].toOwn')"
 	same 'as of the directory itself' "$option" "$(idmount explain --pid "$pid" --user 0:0 --read --json /mnt/src/directory | jq -r '.[0].toOwn')"
@@ -1057,7 +1057,7 @@ on_terminal()
 	noting idmount mount -m 0:0:1000 src dst
 	text=$(NO_COLOR=1 LC_ALL=C.UTF-8 on_terminal --user 5:5 --read /mnt/dst/file)
 	same 'the marks' '● ● ● ● ● ● ● ✘' "$(sed -n 's/^\(●\|✘\|✔\) .*/\1/p' <<<"$text" | xargs)"
-	[[ $text == *$'\n│          owner seen as 65534, since no entry of the map names disk ID 1001'* ]]
+	[[ $text == *$'\n│          owner seen as 65534 (user nobody): no map entry names disk ID 1001'* ]]
 	[[ $text == *$'\n✘ read     refused, EACCES: the mode of others lacks r'* && $text != *$'\033'* ]]
 	text=$(LC_ALL=C.UTF-8 on_terminal --user 5:5 --read /mnt/src)
 	[[ $text == *$'\n\033[32m✔ \033[0mread     allowed' ]]
@@ -1129,6 +1129,29 @@ fact()
 		"$(fact '.process | [.user, [.capabilities[0], (.capabilities | length > 30)], .uidMap]' --pid "$pid" --user 0:0 "$file")"
 	same 'no map' '[null,null]' "$(fact '.mount | [.uidMap, .gidMap]' /mnt/src/file)"
 	same 'a way that ends' '[null,null,null]' "$(idmount explain --json /mnt/none 2>/dev/null | jq -c '.[0] | [.process, .file, .mount]')"
+}
+
+@test "a file that does not exist yet: its directory is what to ask about" {
+	cd src
+	fails_with_hint '--create /mnt/src' --create /mnt/src/new
+	fails_with_hint '--create /mnt/src' --read --write /mnt/src/new
+	fails_with_hint '--create .' --create new
+	fails_with_hint '--create .' --create ./new
+	fails_with_hint '--create /' --create /none-of-that-name
+	run -1 idmount explain --read new
+	[[ $output != *hint* ]]
+	run -1 idmount explain --create none/new
+	[[ $output == *'./none: '* && $output != *hint* ]]
+	run -0 idmount explain --create /mnt/src
+}
+
+# fails_with_hint OPTIONS ARGUMENT...: OPTIONS are those of another command, which succeeds.
+fails_with_hint()
+{
+	run -1 --separate-stderr idmount explain "${@:2}"
+	same 'the hint' "hint: for a new file, name its directory: $1" "${stderr_lines[1]}"
+	# shellcheck disable=SC2086 # an option and its argument
+	idmount explain $1
 }
 
 @test "wrong usage, and what does not exist" {
@@ -1937,7 +1960,7 @@ try_with()
 	same 'the owner inside' 65534:65534 "$(inside stat -c %u:%g /mnt/dst)"
 	run ! inside touch /mnt/dst/new
 	run -1 idmount explain --pid "$pid" --user 0:0 --create /mnt/dst
-	[[ $output == *'inside: owner unmapped, since the mount does not map it'* ]]
+	[[ $output == *'owner seen as 65534 (user nobody): no map entry names disk ID 100000'*'inside: owner unmapped, since the mount does not map it'* ]]
 	[[ $output == *'create   refused, EACCES: the mount does not map the owner 100000 and the group 100000'* ]]
 	chown 0:0 src
 	run -0 idmount explain --pid "$pid" --user 0:0 --create /mnt/dst
@@ -2484,6 +2507,20 @@ refused_steps()
 	sh -e <<<"$cures"
 	run -0 idmount explain --user 1000:1000 --read "$file"
 	as 1000 cat "$file"
+}
+
+@test "an order of cures is named only where there are several" {
+	mkdir -p src/a
+	touch src/a/file
+	chmod 700 src/a
+	run -1 idmount explain --user 1000:1000 --read /mnt/src/a/file
+	[[ $output == *'cure     setfacl'*'behind   '* && $output != *'in this order'* ]]
+	mount -t tmpfs -o mode=755 none dst
+	cp -a src/a dst
+	chmod 600 dst/a/file
+	mount -o remount,ro dst
+	run -1 idmount explain --user 1000:1000 --read /mnt/dst/a/file
+	[[ $output == *'search   refused'*'read     refused'* && $output != *'  cure'* && $output != *'in this order'* ]]
 }
 
 @test "what is behind a closed directory does not exist: the refusal stays the verdict" {

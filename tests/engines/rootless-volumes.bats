@@ -190,7 +190,7 @@ refused_with()
 	box --detach --name explained -v /mnt/joe/vol:/vol -- sleep 1000
 	run -1 podman exec explained cat /vol/roots
 	run -1 as_joe "$program" explain --container explained --read /vol/roots
-	[[ $output == *'inside: owner unmapped, since the user namespace has no number for it'* ]]
+	[[ $output == *'inside: owner unmapped, seen as 65534 (user nobody), since the user namespace has no number for it'* ]]
 	[[ $output == *'read     refused, EACCES: the mode of others lacks r; capabilities do not count'* ]]
 	[[ ${lines[-1]} == '  note     run the cures as root' ]]
 	# Such a map is refused to joe.
