@@ -64,6 +64,36 @@ start()
 	try userns works
 }
 
+# explain asks docker at its usual socket.
+@test "idmount explain: a volume with a user namespace of docker: the option and the cure, as printed" {
+	local option
+
+	echo 'daemon:100000:65536' >/etc/subuid
+	cp /etc/subuid /etc/subgid
+	start_docker --userns-remap daemon --host unix:///run/docker.sock
+	chmod 750 vol
+	docker run --detach --name explained --network none -v /mnt/vol:/vol "$IMAGE" sleep 1000
+	inside 65534:65534 docker exec explained stat -c %u:%g /vol
+	run -1 docker exec explained touch /vol/new
+	run -1 idmount explain --container explained --create /vol
+	[[ $output == *'inside: owner unmapped, seen as 65534 (user nobody), since the user namespace has no number for it'* ]]
+	eval "option=($(sed -n 's/^ *to own it: run a new container with //p' <<<"$output"))"
+	same 'the option' '--runtime idmount --annotation io.idmount.map/vol=idmap=uids=@1000-0-1;gids=@1000-0-1' "${option[*]}"
+	sh -c "$(sed -n 's/^  cure *//p' <<<"$output")"
+	docker exec explained touch /vol/new
+	rm vol/new
+	setfacl -b vol
+	inside '0:0 /vol/new' docker run --rm --network none -v /mnt/vol:/vol "${option[@]}" "$IMAGE" \
+		sh -c 'touch /vol/new; stat -c "%u:%g %n" /vol/new'
+	same 'on disk' 1000:1000 "$(owner vol/new)"
+	# A file of the host's root has no such line.
+	chmod 755 vol
+	run -1 idmount explain --container explained --user 0:0 --write /vol/theirs
+	[[ $output == *'cure     setfacl -m u:100000:'* && $output != *'to own it'* ]]
+	docker rm --force explained
+	nothing_is_left
+}
+
 @test "two volumes, one of them docker's own" {
 	start_docker
 	docker volume create own
