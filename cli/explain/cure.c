@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cure-mount.h"
+#include "cure-owner.h"
 #include "cure-text.h"
 #include "layer.h"
 #include "lib/base/macros.h"
@@ -76,6 +77,13 @@ static bool change_file(const struct verdict *v, const char *command, char *text
 	if (v->subject->pid && !requires_other_path(v))
 		snprintf(pid, sizeof(pid), "--pid %d ", (int)v->subject->pid);
 	return write_cure(text, size, "idmount cure %s--file %s %s %s", pid, number, word, command);
+}
+
+static bool change_owner(const struct verdict *v, char *text, size_t size)
+{
+	char command[32];
+
+	return describe_new_owner(v, command, sizeof(command)) && change_file(v, command, text, size);
 }
 
 /* ---- permissions ---- */
@@ -289,6 +297,9 @@ static bool choose_cure(const struct verdict *v, char *text, size_t size)
 		return change_file(v, "chattr -i", text, size);
 	case IDM_RULE_APPEND_ONLY:
 		return change_file(v, "chattr -a", text, size);
+	case IDM_RULE_CHANGE_OWNER:
+	case IDM_RULE_CHANGE_GROUP:
+		return change_owner(v, text, size);
 	default:
 		return false;
 	}

@@ -835,6 +835,34 @@ exposed()
 	[[ $output == *'inside: owner unmapped'* && $output != *'to own it'* ]]
 }
 
+@test "a file whose owner a process may not change: the cure assigns it" {
+	reachable
+	mkdir src/data
+	touch src/data/own src/data/mine
+	chown 1000:1000 src/data/mine
+	noting idmount mount -m 0:100000:1000 src dst
+	start_container
+	# As the first command of an image for a database, on a volume of the host's root.
+	cures_inside 0 --chown=7:8 /mnt/src/data chown 7:8 /mnt/src/data
+	same 'on disk' 100007:100008 "$(owner src/data)"
+	cures_inside 33 --chown=33 /mnt/src/data/own chown 33 /mnt/src/data/own
+	same 'on disk' 100033:0 "$(owner src/data/own)"
+	cures 1000 --chown=1000:1000 /mnt/src/data/own chown 1000:1000 /mnt/src/data/own
+	chgrp 0 src/data/mine
+	cures 1000 --chown=:7 /mnt/src/data/mine chown :7 /mnt/src/data/mine
+	# Of root of a container, the group alone does not count.
+	run -1 idmount explain --pid "$pid" --user 0:0 --chown :7 /mnt/src
+	[[ $output == *'chown    refused, EPERM'* && $output != *'  cure'* ]]
+	run -1 idmount explain --pid "$pid" --user 0:0 --chown 5000:7 /mnt/src
+	[[ $output == *'chown    refused, EINVAL'* && $output != *'  cure'* ]]
+	# The process would not own it.
+	run -1 idmount explain --user 1000:1000 --chown 5:5 /mnt/src
+	[[ $output == *'chown    refused, EPERM'* && $output != *'  cure'* ]]
+	# A map counts otherwise.
+	run -1 idmount explain --pid "$pid" --user 5:5 --chown 5:5 /mnt/dst
+	[[ $output != *'  cure'* ]]
+}
+
 @test "EOVERFLOW in a container: a volume with a map that the user is in" {
 	local map
 
