@@ -102,6 +102,7 @@ static int find_verdict(struct explain_request *request, struct verdict *v, stru
 	}
 	refuse_removal_elsewhere(v);
 	refuse_busy_file(v);
+	refuse_removed_directory(v);
 	refuse_program(&request->report.privileges, v);
 	if (!v->place->is_last)
 		memcpy(request->copies, v->copies, sizeof(v->copies));

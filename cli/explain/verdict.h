@@ -87,6 +87,11 @@ const char *overwrite_text(const struct verdict *v);
 /* Refuses to write to a program that runs, and to remove a swap file. */
 void refuse_busy_file(struct verdict *v);
 
+/* ---- removed-directory.c ---- */
+
+/* Refuses to create a file in a directory that has been removed. */
+void refuse_removed_directory(struct verdict *v);
+
 /* ---- server.c ---- */
 
 /* Refuses what a FUSE filesystem refuses to other users, and doubts what its server decides. */

@@ -243,6 +243,49 @@ same_errno()
 	umount dst
 }
 
+# in_removed MODE: what creating a file in dst gets, which is a mount of a removed directory.
+in_removed()
+{
+	mkdir src/volume
+	chmod "$1" src/volume
+	mount --bind src/volume dst
+	[[ -z ${2-} ]] || mount -o "remount,bind,$2" dst
+	rmdir src/volume
+	same_errno --create mktemp -p /mnt/dst
+	umount dst
+}
+
+@test "no file is created in a directory that has been removed, as a volume that was replaced on the host" {
+	local type
+
+	in_removed 777
+	in_removed 777 ro
+	in_removed 755
+	in_removed 700
+	for type in ext4 btrfs xfs; do
+		truncate -s 400M image
+		"mkfs.$type" -q image >/dev/null 2>&1
+		mount -o loop image src
+		in_removed 777
+		umount src
+		rm image
+	done
+	mkdir src/volume
+	mount --bind src/volume dst
+	rmdir src/volume
+	run -1 idmount explain --create /mnt/dst
+	[[ $output == *'create   refused, ENOENT: the directory has been removed'* && $output != *cure* ]]
+	# An overlay counts links of its own.
+	umount dst
+	mkdir over src/lower src/lower/volume src/upper src/work
+	mount -t overlay -o lowerdir=src/lower,upperdir=src/upper,workdir=src/work none over
+	mount --bind over/volume dst
+	run -0 idmount explain --create /mnt/dst
+	rmdir over/volume
+	run -1 idmount explain --create /mnt/dst
+	run ! touch dst/new
+}
+
 @test "a cure names the file also by bytes that are printed in octal" {
 	local name cure
 
@@ -921,6 +964,7 @@ kernel_errno()
 	*': Device or resource busy') echo EBUSY ;;
 	*': Directory not empty') echo ENOTEMPTY ;;
 	*': Invalid argument') echo EINVAL ;;
+	*': No such file or directory') echo ENOENT ;;
 	*': Read-only file system') echo EROFS ;;
 	*': Permission denied') echo EACCES ;;
 	*': Operation not permitted') echo EPERM ;;
