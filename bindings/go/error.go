@@ -170,6 +170,16 @@ func checkStrings(texts ...string) error {
 	return nil
 }
 
+// checkNumbers refuses what C would cut off: 1<<32 would be the descriptor or the process group 0.
+func checkNumbers(numbers ...int) error {
+	for _, number := range numbers {
+		if int(C.int(number)) != number {
+			return &Error{Errno: syscall.EINVAL, Message: fmt.Sprintf("expected a number of 32 bits, got %d", number)}
+		}
+	}
+	return nil
+}
+
 func keep(objects ...any) {
 	for _, object := range objects {
 		runtime.KeepAlive(object)

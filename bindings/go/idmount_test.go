@@ -131,6 +131,29 @@ func TestError(t *testing.T) {
 	same(t, true, errors.Is(err, syscall.EBADF))
 }
 
+// As an int of C, 1<<32 is 0.
+func TestNumbers(t *testing.T) {
+	var large int64 = 1 << 32
+	tooMany := int(large)
+	_, err := idmount.MapOfPID(tooMany + os.Getpid())
+	same(t, true, errors.Is(err, syscall.EINVAL))
+	command := idmount.NewCommand("/bin/true")
+	command.ProcessGroup = tooMany
+	_, err = command.Start()
+	same(t, true, errors.Is(err, syscall.EINVAL))
+	command = idmount.NewCommand("/bin/true")
+	command.Files = map[int]*os.File{tooMany: nil}
+	_, err = command.Start()
+	same(t, true, errors.Is(err, syscall.EINVAL))
+	child, err := idmount.NewCommand("/bin/true").Start()
+	no(t, err)
+	defer child.Close()
+	same(t, true, errors.Is(child.Signal(syscall.Signal(tooMany)), syscall.EINVAL))
+	same(t, true, errors.Is(child.SignalGroup(syscall.Signal(tooMany)), syscall.EINVAL))
+	_, err = child.Wait(-1)
+	no(t, err)
+}
+
 func TestHost(t *testing.T) {
 	same(t, "0.1.0", idmount.Version())
 	features, err := idmount.Features()

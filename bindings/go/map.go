@@ -42,6 +42,9 @@ func ParseMap(text string) (*Map, error) {
 
 // MapOfPID returns the map of the user namespace of a process.
 func MapOfPID(pid int) (*Map, error) {
+	if err := checkNumbers(pid); err != nil {
+		return nil, err
+	}
 	return filled(func(m *Map) error {
 		var e C.struct_idm_error
 		return result(C.idm_map_add_pid(m.c, C.pid_t(pid), &e), &e)

@@ -124,6 +124,17 @@ func (c *Command) strings() []string {
 	return texts
 }
 
+func (c *Command) check() error {
+	numbers := []int{c.ProcessGroup}
+	for to := range c.Files {
+		numbers = append(numbers, to)
+	}
+	if err := checkNumbers(numbers...); err != nil {
+		return err
+	}
+	return checkStrings(c.strings()...)
+}
+
 func (t *Tree) file() *os.File {
 	if t == nil {
 		return nil
@@ -214,7 +225,7 @@ type Child struct {
 
 func (c *Command) startBy(start func(*C.struct_idm_child_options, *C.struct_idm_error) C.int) (*Child, error) {
 	defer keep(c)
-	if err := checkStrings(c.strings()...); err != nil {
+	if err := c.check(); err != nil {
 		return nil, err
 	}
 	var a arena
@@ -258,6 +269,9 @@ func (c *Child) Wait(timeout time.Duration) (Exit, error) {
 // Signal sends a signal. 0 only checks whether the process exists.
 func (c *Child) Signal(signal syscall.Signal) error {
 	defer keep(c)
+	if err := checkNumbers(int(signal)); err != nil {
+		return err
+	}
 	var e C.struct_idm_error
 	return result(C.idm_child_signal(fdOf(c.PIDFD, badFD), C.int(signal), &e), &e)
 }
@@ -265,6 +279,9 @@ func (c *Child) Signal(signal syscall.Signal) error {
 // SignalGroup sends a signal to the process group that the program leads.
 func (c *Child) SignalGroup(signal syscall.Signal) error {
 	defer keep(c)
+	if err := checkNumbers(int(signal)); err != nil {
+		return err
+	}
 	var e C.struct_idm_error
 	return result(C.idm_child_signal_group(fdOf(c.PIDFD, badFD), C.int(signal), &e), &e)
 }

@@ -139,6 +139,24 @@ def a_map_translates():
         str(mapping)
 
 
+# ctypes cuts them off: 1 << 32 was the user 0, and -1 kept the caller's.
+@test
+def numbers_that_do_not_fit_are_refused():
+    too_many = 1 << 32
+    for options in ({"uid": too_many}, {"uid": -1}, {"gid": too_many}, {"groups": [too_many]}, {"flags": 1 << 64},
+                    {"fds": {0: too_many}}, {"fds": {too_many: 0}}, {"join": [too_many]}, {"namespaces": too_many},
+                    {"capabilities": idmount.Capabilities(0, 0, 0, 1 << 64, 0)}, {"process_group": too_many},
+                    {"mounts": [idmount.ChildMount("/", attr=too_many)]}):
+        with raises(ValueError):
+            idmount.child_start(["true"], **options)
+    for call in (lambda: idmount.Map.from_pid(too_many + 1), lambda: idmount.Map.from_userns(too_many),
+                 lambda: idmount.Map("0:1").entries(too_many + 1), lambda: idmount.UsernsCache(-1),
+                 lambda: idmount.list_mounts(too_many), lambda: idmount.tree_open("/", flags=too_many),
+                 lambda: idmount.tree_open("/", attr_set=-1)):
+        with raises(ValueError):
+            call()
+
+
 @test
 def an_error_carries_its_parts():
     with raises(idmount.Error, errno=errno.EINVAL, step=idmount.Step.PARSE_MAP, step_text="parse map",
@@ -329,7 +347,7 @@ def a_reaper_delivers_each_exit_once():
         same((5, "five", child.pid), (result.returncode, which, result.pid))
         child, number = reaper.start(["/bin/sh", "-c", "exit 6"], hold=True)
         child.close()
-        same(6, reaper.wait(number).returncode)
+        same(6, reaper.wait(number, 1e9).returncode)
 
 
 @test.root

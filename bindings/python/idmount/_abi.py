@@ -7,6 +7,8 @@ that test.
 import ctypes
 from ctypes import (CFUNCTYPE, POINTER, Structure, c_bool, c_char, c_char_p, c_int, c_size_t, c_ssize_t, c_uint,
                     c_uint16, c_uint32, c_uint64, c_void_p)
+from types import SimpleNamespace
+from typing import Any, Callable, Sequence
 
 SONAME = "libidmount.so.0"
 
@@ -32,44 +34,68 @@ LEFT_OUT = {
 }
 
 
-class ErrorRange(Structure):
+_NUMBERS = {c_int, c_uint, c_uint16, c_uint32, c_uint64, c_size_t, c_ssize_t}
+
+
+def number(kind: Any, value: Any) -> Any:
+    """The value. ctypes would cut off what the type lacks: the user 1 << 32 would become 0."""
+    if kind in _NUMBERS and isinstance(value, int) and kind(value).value != value:
+        sign = "with" if kind(-1).value < 0 else "without"
+        raise ValueError(f"expected a number {sign} a sign in {8 * ctypes.sizeof(kind)} bits, got {value}")
+    return value
+
+
+def numbers(kind: Any, values: Sequence[int]) -> Any:
+    """An array of numbers."""
+    return (kind * len(values))(*[number(kind, value) for value in values])
+
+
+class Struct(Structure):
+    """A struct whose members have the numbers that they were given."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        number(dict(self._fields_)[name], value)
+        super().__setattr__(name, value)
+
+
+class ErrorRange(Struct):
     _fields_ = [("start", c_uint16), ("length", c_uint16)]
 
 
-class ErrorStruct(Structure):
+class ErrorStruct(Struct):
     _fields_ = [("errnum", c_int), ("step", c_int), ("subject", ErrorRange), ("reason", ErrorRange),
                 ("kernel", ErrorRange), ("message", c_char * 864), ("hint", c_char * 440)]
 
 
-class EntryStruct(Structure):
+class EntryStruct(Struct):
     _fields_ = [("disk", c_uint32), ("seen", c_uint32), ("count", c_uint32)]
 
 
-class HardeningStruct(Structure):
+class HardeningStruct(Struct):
     _fields_ = [("kind", c_uint), ("disk", c_uint32), ("seen", c_uint32)]
 
 
-class TreeOptions(Structure):
+class TreeOptions(Struct):
     _fields_ = [("size", c_size_t), ("flags", c_uint), ("attr_set", c_uint32), ("attr_clear", c_uint32),
                 ("propagation", c_int)]
 
 
-class AttachOptions(Structure):
+class AttachOptions(Struct):
     _fields_ = [("size", c_size_t), ("flags", c_uint), ("propagation", c_int)]
 
 
-class Path(Structure):
+class Path(Struct):
     _fields_ = [("dirfd", c_int), ("path", c_char_p)]
 
 
-class MountOption(Structure):
+class MountOption(Struct):
     _fields_ = [("name", c_char_p), ("value", c_char_p)]
 
 
 PROGRESS = CFUNCTYPE(c_int, c_size_t, c_size_t, c_void_p)
 
 
-class OverlayOptions(Structure):
+class OverlayOptions(Struct):
     _fields_ = [("size", c_size_t), ("flags", c_uint), ("lower", POINTER(Path)), ("n_lower", c_size_t),
                 ("data", POINTER(Path)), ("n_data", c_size_t), ("upper", POINTER(Path)), ("work", POINTER(Path)),
                 ("map", c_void_p), ("upper_ids", c_int), ("options", POINTER(MountOption)), ("n_options", c_size_t),
@@ -77,57 +103,57 @@ class OverlayOptions(Structure):
                 ("staging_fd", c_int), ("upper_cache", c_void_p)]
 
 
-class PlanAddOptions(Structure):
+class PlanAddOptions(Struct):
     _fields_ = [("size", c_size_t), ("flags", c_uint), ("dirfd", c_int), ("type", c_char_p), ("source", c_char_p),
                 ("target", c_char_p), ("options", POINTER(c_char_p)), ("n_options", c_size_t), ("map", c_void_p)]
 
 
-class PlanReadOptions(Structure):
+class PlanReadOptions(Struct):
     _fields_ = [("size", c_size_t), ("format", c_int), ("dirfd", c_int), ("map", c_void_p)]
 
 
-class PlanApplyOptions(Structure):
+class PlanApplyOptions(Struct):
     _fields_ = [("size", c_size_t), ("flags", c_uint), ("upper_ids", c_int), ("journal", c_char_p),
                 ("progress", PROGRESS), ("progress_data", c_void_p), ("staging_fd", c_int),
                 ("upper_cache", c_void_p)]
 
 
-class MountStruct(Structure):
+class MountStruct(Struct):
     _fields_ = [("size", c_size_t), ("id", c_uint64), ("parent_id", c_uint64), ("namespace_id", c_uint64),
                 ("namespace_inode", c_uint64), ("attr", c_uint32), ("propagation", c_int), ("map_state", c_int),
                 ("target", c_char_p), ("source", c_char_p), ("root", c_char_p), ("fstype", c_char_p),
                 ("map", c_void_p), ("dev_major", c_uint32), ("dev_minor", c_uint32)]
 
 
-class FeatureStruct(Structure):
+class FeatureStruct(Struct):
     _fields_ = [("size", c_size_t), ("name", c_char_p), ("what", c_char_p), ("since", c_char_p),
                 ("available", c_bool), ("errnum", c_int), ("hint", c_char_p)]
 
 
-class CheckStruct(Structure):
+class CheckStruct(Struct):
     _fields_ = [("size", c_size_t), ("mappable", c_bool), ("mapped", c_bool), ("writable", c_bool),
                 ("disk_id_checked", c_bool), ("fstype", c_char * 64)]
 
 
-class ExitStruct(Structure):
+class ExitStruct(Struct):
     _fields_ = [("pid", c_int), ("code", c_int), ("status", c_int)]
 
 
-class ChildFd(Structure):
+class ChildFd(Struct):
     _fields_ = [("from", c_int), ("to", c_int)]
 
 
-class ChildMountStruct(Structure):
+class ChildMountStruct(Struct):
     _fields_ = [("target", c_char_p), ("fstype", c_char_p), ("source", c_char_p), ("options", c_char_p),
                 ("attr", c_uint32), ("flags", c_uint), ("tree_fd", c_int)]
 
 
-class CapabilitiesStruct(Structure):
+class CapabilitiesStruct(Struct):
     _fields_ = [("effective", c_uint64), ("permitted", c_uint64), ("inheritable", c_uint64), ("bounding", c_uint64),
                 ("ambient", c_uint64)]
 
 
-class ChildOptions(Structure):
+class ChildOptions(Struct):
     _fields_ = [("size", c_size_t), ("flags", c_uint64), ("namespaces", c_uint), ("program_fd", c_int),
                 ("path", c_char_p), ("argv", POINTER(c_char_p)), ("envp", POINTER(c_char_p)), ("cwd", c_char_p),
                 ("fds", POINTER(ChildFd)), ("n_fds", c_size_t), ("map", c_void_p), ("join_fds", POINTER(c_int)),
@@ -178,7 +204,7 @@ INITIALISERS = {
 }
 
 # Function: the result, and the parameters.
-PROTOTYPES = {
+PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "idm_version": (c_char_p, []),
     "idm_error_step_text": (c_char_p, [c_int]),
     "idm_error_part": (c_size_t, [_ERR, ErrorRange, c_char_p, c_size_t]),
@@ -248,13 +274,26 @@ PROTOTYPES = {
 }
 
 
-def _load() -> ctypes.CDLL:
-    library = ctypes.CDLL(SONAME)
+def _checked(function: Callable[..., Any], parameters: Sequence[Any]) -> Callable[..., Any]:
+    """The function, which refuses numbers that its parameters would cut off."""
+    if not _NUMBERS.intersection(parameters):
+        return function
+
+    def checked(*arguments: Any) -> Any:
+        return function(*map(number, parameters, arguments))
+
+    return checked
+
+
+def _load() -> SimpleNamespace:
+    dll = ctypes.CDLL(SONAME)
+    functions = SimpleNamespace()
     for name, (result, parameters) in PROTOTYPES.items():
-        function = getattr(library, name)
+        function = getattr(dll, name)
         function.restype = result
         function.argtypes = parameters
-    return library
+        setattr(functions, name, _checked(function, parameters))
+    return functions
 
 
 library = _load()

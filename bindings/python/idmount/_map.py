@@ -39,16 +39,8 @@ def reason_of(why: HardeningStruct) -> Reason | None:
     return Reason(Kind(why.kind), why.disk, why.seen) if why.kind else None
 
 
-def _id(number: int) -> int:
-    # ctypes would cut it off silently.
-    if not 0 <= number <= 0xFFFFFFFF:
-        raise ValueError(f"expected an ID, got {number}")
-    return number
-
-
 def _entry(entry: tuple[int, ...]) -> EntryStruct:
-    disk, seen, count = Entry(*entry)
-    return EntryStruct(_id(disk), _id(seen), _id(count))
+    return EntryStruct(*Entry(*entry))
 
 
 class Map(Handle):
@@ -132,7 +124,7 @@ class Map(Handle):
 
     def _translate(self, function: Callable[..., int], kind: int, number: int) -> int | None:
         other = ctypes.c_uint32()
-        result = function(self.pointer, kind, _id(number), ctypes.byref(other))
+        result = function(self.pointer, kind, number, ctypes.byref(other))
         if result == -errno.ENOENT:
             return None
         check(result)

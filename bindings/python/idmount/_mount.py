@@ -31,7 +31,7 @@ def with_members(struct: Any, members: Mapping[str, Any]) -> Any:
 
 def array_of(struct: Any, rows: Sequence[Any]) -> Any:
     """An array of structs, each from the tuple of its members."""
-    return (struct * len(rows))(*rows)
+    return (struct * len(rows))(*[struct(*row) for row in rows])
 
 
 def userns_open(map_: MapLike, flags: int = 0) -> Descriptor:

@@ -135,10 +135,10 @@ def _start(starter: Starter, argv: Sequence[PathLike], *, path: PathLike | None 
         flags=flags, namespaces=namespaces, program_fd=fd_of(program),
         path=bytes_of(argv[0] if path is None else path), argv=_strings(argv), envp=_environment(environ),
         cwd=bytes_of(cwd), fds=array_of(_abi.ChildFd, moved), n_fds=len(moved),
-        map=mapping.pointer if mapping else None, join_fds=(ctypes.c_int * len(joined))(*joined),
+        map=mapping.pointer if mapping else None, join_fds=_abi.numbers(ctypes.c_int, joined),
         n_join_fds=len(joined), root_fd=fd_of(root), propagation=propagation, mounts=_mounts(mounts),
         n_mounts=len(mounts), hostname=bytes_of(hostname), uid=uid,
-        gid=gid, groups=(ctypes.c_uint32 * len(some_groups))(*some_groups), n_groups=len(some_groups),
+        gid=gid, groups=_abi.numbers(ctypes.c_uint32, some_groups), n_groups=len(some_groups),
         capabilities=ctypes.pointer(_abi.CapabilitiesStruct(*capabilities)) if capabilities else None,
         process_group=process_group, terminal_fd=fd_of(terminal), cgroup_fd=fd_of(cgroup), pid=ctypes.pointer(pid),
         seccomp_fd=fd_of(seccomp), staging_fd=fd_of(staging))
@@ -223,7 +223,7 @@ class Reaper(Handle):
         Signal handlers run after the call only.
         """
         result = ExitStruct()
-        milliseconds = -1 if timeout is None else max(0, int(timeout * 1000))
+        milliseconds = -1 if timeout is None else min(max(0, int(timeout * 1000)), 0x7FFFFFFF)
         call(library.idm_reaper_wait, self.pointer, number, milliseconds, ctypes.byref(result))
         self._drop(number)
         return _exit_of(result)
