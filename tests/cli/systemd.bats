@@ -76,6 +76,30 @@ idmountd.socket" "$(boot <<-'END'
 	)"
 }
 
+# systemd-escape makes backslashes of a hyphen and of other characters, and systemd expands variables, specifiers and
+# patterns.
+@test "idmount@.service: the map and the target of any name" {
+	local names=(box my-box 'a b' '${HOME}' '$HOME' '50%i' 'a"b' "a'b" 'a\b' ';' '-m' '*' 'ü')
+
+	same 'output' "$(printf '/data/%s: 2000:2000, then nothing\n' "${names[@]}")" "$(boot <<-'END'
+		mkdir -p /etc/idmount /data/source
+		chown 1000:1000 /data/source
+		for name in box my-box 'a b' '${HOME}' '$HOME' '50%i' 'a"b' "a'b" 'a\b' ';' '-m' '*' 'ü'; do
+			instance=$(systemd-escape --path "/data/$name")
+			echo '[{"type":"bind","source":"/data/source","options":["bind"]}]' >"/etc/idmount/$instance.json"
+			mkdir "/etc/systemd/system/idmount@$instance.service.d"
+			printf '[Service]\nEnvironment="OPTIONS=-m 1000:2000 --keep-rest"\n' \
+				>"/etc/systemd/system/idmount@$instance.service.d/options.conf"
+			systemctl daemon-reload
+			systemctl start "idmount@$instance.service" || journalctl --quiet --sync --unit "idmount@$instance.service"
+			printf '/data/%s: %s, then ' "$name" "$(stat -c %u:%g "/data/$name")"
+			systemctl stop "idmount@$instance.service"
+			[ -e "/data/$name" ] && echo "$(stat -c %u:%g "/data/$name")" || echo nothing
+		done
+	END
+	)"
+}
+
 @test "the sandbox of the unit is in effect" {
 	same 'output' "own net mnt
 touch: cannot touch '/usr/local/file': Read-only file system
