@@ -204,6 +204,7 @@ int find_owners(const struct verdict *v, struct owners *owners)
 		complete_owner(v, copy >= 0, &owners->list[i]);
 	if (owners->n)
 		qsort(owners->list, owners->n, sizeof(*owners->list), compare_owners);
+	find_permissions(v, owners);
 	return r;
 }
 

@@ -6,11 +6,14 @@
 #include "verdict.h"
 
 #define OWNERS_FILES_MOST 10000
+/* On an overlay, each of them requires hundreds of system calls. */
+#define OWNERS_JUDGED_ON_OVERLAY 100
 
 struct owner {
 	unsigned int kind;	     /* IDM_UID or IDM_GID */
 	uint32_t disk, seen, inside; /* IDM_EXPLAIN_NO_ID: unmapped; on disk: not visible */
 	uint64_t files;
+	char may[4]; /* "rwx", of find_permissions() */
 };
 
 struct owners {
@@ -27,5 +30,11 @@ struct owners {
  */
 int find_owners(const struct verdict *v, struct owners *owners);
 void free_owners(struct owners *owners);
+
+/*
+ * Fills in what a process with each ID may do with the last place: "-" what is refused, "?" what is not
+ * known. Empty: the user namespace of the process does not have the ID.
+ */
+void find_permissions(const struct verdict *v, struct owners *owners);
 
 #endif

@@ -13,7 +13,7 @@
 
 static void print_owners(const struct owners *owners)
 {
-	struct table table = { .columns = 5 };
+	struct table table = { .columns = 6 };
 	char text[24];
 
 	table_cell(&table, "KIND");
@@ -21,6 +21,7 @@ static void print_owners(const struct owners *owners)
 	table_cell(&table, "SEEN");
 	table_cell(&table, "INSIDE");
 	table_cell(&table, "FILES");
+	table_cell(&table, "MAY");
 	for (size_t i = 0; i < owners->n; i++) {
 		const struct owner *o = &owners->list[i];
 
@@ -30,6 +31,7 @@ static void print_owners(const struct owners *owners)
 		table_cell(&table, format_id(o->inside, text));
 		snprintf(text, sizeof(text), "%llu", (unsigned long long)o->files);
 		table_cell(&table, text);
+		table_cell(&table, *o->may ? o->may : "-");
 	}
 	if (!table_print(&table))
 		out_of_memory();
@@ -51,6 +53,7 @@ void add_owners(struct json *json, const struct owners *owners)
 		add_json_id(json, "seen", o->seen);
 		add_json_id(json, "inside", o->inside);
 		json_add_number(json, "files", o->files);
+		json_add_string(json, "may", *o->may ? o->may : NULL);
 		json_close(json);
 	}
 	json_close(json);

@@ -194,10 +194,9 @@ static int convert_user(const struct subject *s, struct idm_explain_options *fac
 	return 0;
 }
 
-/* Of a program that root starts there. In a user namespace that it joins, a process has all. */
-static uint64_t capabilities_of(const struct subject *s, const struct idm_explain_info *place)
+uint64_t user_capabilities(const struct subject *s, const struct idm_explain_info *place, uint32_t uid)
 {
-	if (s->uid != 0)
+	if (uid != 0)
 		return 0;
 	return s->userns_map ? EVERY_CAPABILITY : place->bounding_set;
 }
@@ -261,7 +260,7 @@ int add_subject(const struct subject *s, const struct idm_explain_info *place,
 				(int)s->pid);
 	facts->groups = s->groups;
 	facts->n_groups = s->n_groups;
-	facts->capabilities = capabilities_of(s, place);
+	facts->capabilities = user_capabilities(s, place, s->uid);
 	/* The library has not tried this namespace. */
 	if (s->userns_pid && facts->userns_map && !facts->fs_map && !idm_is_on_block_device(place->fd))
 		*unseen |= IDM_UNSEEN_FS_USERNS;

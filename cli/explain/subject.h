@@ -37,6 +37,12 @@ void free_subject(struct subject *s);
 /* Afterwards: whether `pid` was that of the container all the time. Returns DONE, or reports. */
 int check_container_alive(const struct subject *s);
 
+/*
+ * Those of a program that the user, by the number inside, starts there. In a user namespace that it
+ * joins, a process has all.
+ */
+uint64_t user_capabilities(const struct subject *s, const struct idm_explain_info *place, uint32_t uid);
+
 /* Puts the credentials into the facts, and notes in *unseen what that hides. 0, or -errno with the
  * error. */
 int add_subject(const struct subject *s, const struct idm_explain_info *place,

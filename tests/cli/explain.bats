@@ -2118,20 +2118,90 @@ table()
 	chown 2000:6 src/deep/deeper/file
 	mount -t tmpfs none src/deep/deeper/mount -o uid=7,X-mount.mkdir
 	noting idmount mount -o nosuid,nodev -m 0:100000:1000 src dst
-	same 'with a map' $'KIND DISK SEEN INSIDE FILES\nuser 0 100000 100000 6\nuser 5 100005 100005 1\nuser 2000 unmapped unmapped 1
-group 0 100000 100000 6\ngroup 6 100006 100006 2' "$(table /mnt/dst)"
+	same 'with a map' $'KIND DISK SEEN INSIDE FILES MAY\nuser 0 100000 100000 6 rwx\nuser 5 100005 100005 1 r-x\nuser 2000 unmapped unmapped 1 -
+group 0 100000 100000 6 r-x\ngroup 6 100006 100006 2 r-x' "$(table /mnt/dst)"
 	# The root directory of the other mount does not count.
-	same 'without a map' $'KIND DISK SEEN INSIDE FILES\nuser 0 0 0 5\nuser 5 5 5 1\nuser 2000 2000 2000 1\ngroup 0 0 0 5
-group 6 6 6 2' "$(table /mnt/src)"
-	same 'without the privilege' 'user ? unmapped unmapped 1' \
+	same 'without a map' $'KIND DISK SEEN INSIDE FILES MAY\nuser 0 0 0 5 rwx\nuser 5 5 5 1 r-x\nuser 2000 2000 2000 1 r-x\ngroup 0 0 0 5 r-x
+group 6 6 6 2 r-x' "$(table /mnt/src)"
+	same 'without the privilege' 'user ? unmapped unmapped 1 -' \
 		"$(explain_as 1000 --owners /mnt/dst | sed -n '/^user *?/s/  */ /gp')"
 	start_container '0 100000 6'
 	# Also of the ID that the map leaves out, in another mount namespace.
-	same 'in a container' $'user 0 100000 0 6\nuser 5 100005 5 1\nuser 2000 unmapped unmapped 1\ngroup 0 100000 0 6\ngroup 6 100006 unmapped 2' \
+	same 'in a container' $'user 0 100000 0 6 rwx\nuser 5 100005 5 1 r-x\nuser 2000 unmapped unmapped 1 -\ngroup 0 100000 0 6 r-x\ngroup 6 100006 unmapped 2 -' \
 		"$(table --pid "$pid" /mnt/dst | grep -E '^(user|group) [0-9]')"
-	same 'as JSON' '[["user",5,100005,5,1],["group",6,100006,null,2],true]' "$(idmount explain --owners --json \
-		--userns "$pid" --user 0:0 /mnt/dst | jq -c '.[0] | [(.owners[1,-1] | [.kind, .disk, .seen, .inside, .files]), .complete]')"
+	same 'as JSON' '[["user",5,100005,5,1,"r-x"],["group",6,100006,null,2,null],true]' "$(idmount explain --owners --json \
+		--userns "$pid" --user 0:0 /mnt/dst | jq -c '.[0] | [(.owners[1,-1] | [.kind, .disk, .seen, .inside, .files, .may]), .complete]')"
 	fails_with_line 'expected a directory, got a regular file' idmount explain --owners /mnt/src/file
+}
+
+# kernel_may PATH COMMAND...: what a process that COMMAND starts may do with the directory, as the table says it.
+kernel_may()
+{
+	"${@:2}" sh -c 'for bit in r w x; do if test "-$bit" "$1"; then printf %s "$bit"; else printf -; fi; done' sh "$1"
+}
+
+# compare_permissions PATH OPTION...: each owner of the table with a number inside, and the kernel. Processes are of user
+# or group 900 besides.
+compare_permissions()
+{
+	local path=$1 kind inside may user group n=0 start=(setpriv --clear-groups)
+
+	[[ $2 != --pid ]] || start=(nsenter --target "$3" --user --mount)
+	while read -r kind _ _ inside _ may; do
+		[[ $kind == user || $kind == group ]] && [[ $inside != unmapped ]] || continue
+		user=900 group=900
+		[[ $kind == user ]] && user=$inside || group=$inside
+		if [[ ${start[0]} == setpriv ]]; then
+			same "$path, $kind $inside" "$(kernel_may "$path" "${start[@]}" --reuid "$user" --regid "$group")" "$may"
+		else
+			same "$path, $kind $inside" "$(kernel_may "$path" "${start[@]}" --setuid "$user" --setgid "$group" --)" "$may"
+		fi
+		n=$((n + 1))
+	done < <(table "${@:2}" "$path")
+	((n >= 6))
+}
+
+@test "a mount point: what each owner may do with it is what the kernel permits" {
+	local mode
+
+	touch src/{0,5,7,9}
+	chown 5:6 src/5
+	chown 7:8 src/7
+	chown 9:9 src/9
+	chown 5:6 src
+	noting idmount mount -m 0:100000:1000 src dst
+	mkdir ro
+	mount --bind src ro
+	mount -o remount,bind,ro ro
+	start_container
+	for mode in 0750 0705 0077 2530 1777 acl; do
+		if [[ $mode == acl ]]; then
+			setfacl -m u:7:rx,g:8:w,m::rwx src
+		else
+			chmod "$mode" src
+		fi
+		compare_permissions /mnt/src --user 0:0
+		compare_permissions /mnt/ro --user 0:0
+		compare_permissions /mnt/dst --pid "$pid" --user 0:0
+	done
+}
+
+@test "a mount point on an overlay: the layers decide what each owner may do with it, too" {
+	local id
+
+	mkdir low up work over
+	touch low/{0,5,7}
+	chown 5:6 low low/5
+	chown 7:8 low/7
+	chmod 750 low
+	mount -t overlay over -o "lowerdir=low,upperdir=up,workdir=work" over
+	compare_permissions /mnt/over --user 0:0
+	# Each one requires many system calls.
+	for id in {1000..1059}; do
+		touch "over/$id"
+		chown "$id:$id" "over/$id"
+	done
+	same 'rows' '100 26' "$(idmount explain --owners --json over | jq -r '.[0].owners | map(.may == "???") | "\(map(select(not)) | length) \(map(select(.)) | length)"')"
 }
 
 # fails_with_line TEXT COMMAND...

@@ -329,7 +329,7 @@ to_own()
 	same 'the option' '--volume named:/vol' "${option[*]}"
 	inside $'0:0 /vol/ours\n0:0 /vol/new' box "${userns[@]}" "${option[@]}" -- sh -c 'touch /vol/new; stat -c "%u:%g %n" /vol/ours /vol/new'
 	# As the owners, also those on disk that the map leaves out.
-	same 'owners' $'user 100000 unmapped unmapped 3\ngroup 100000 unmapped unmapped 3' \
+	same 'owners' $'user 100000 unmapped unmapped 3 -\ngroup 100000 unmapped unmapped 3 -' \
 		"$(idmount explain --owners --container explained /vol | sed -n '/^\(user\|group\)/s/  */ /gp')"
 	remove_explained
 }
