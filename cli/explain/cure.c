@@ -198,6 +198,16 @@ static bool takes_acl_entry(const struct verdict *v)
 	       -EOPNOTSUPP;
 }
 
+/* The other path to a file on a read-only mount is on one without a map. */
+static uint32_t find_entry_user(const struct verdict *v)
+{
+	uint32_t id = v->facts.fsuid;
+
+	if (v->facts.mount_map && requires_other_path(v))
+		(void)idm_map_to_disk(v->facts.mount_map, IDM_UID, v->facts.fsuid, &id);
+	return id;
+}
+
 /* A wider mask would permit to others what it hides. setfacl(1) keeps the mask with -n only. */
 static bool add_acl_entry(const struct verdict *v, unsigned int bits, char *text, size_t size)
 {
@@ -209,8 +219,8 @@ static bool add_acl_entry(const struct verdict *v, unsigned int bits, char *text
 	    has_unknown_entry(refusing_inode(v)) || (hides && bits & ~mask))
 		return false;
 	write_bits(bits, added);
-	snprintf(command, sizeof(command), "setfacl %s-m u:%u:%s", hides ? "-n " : "", v->facts.fsuid,
-		 added);
+	snprintf(command, sizeof(command), "setfacl %s-m u:%u:%s", hides ? "-n " : "",
+		 find_entry_user(v), added);
 	return change_file(v, command, text, size);
 }
 

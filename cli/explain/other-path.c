@@ -51,10 +51,11 @@ static int try_other_mount(const struct idm_mount_info *mount, void *data)
 	return write_cure(s->path, s->size, "%s%s", target, rest) && is_path_of(s->path, &s->file);
 }
 
-/* The ID of an entry of an ACL is another one behind a map. */
-static bool has_map(const struct verdict *v)
+/* The IDs on disk are then those that the other path shows. */
+static bool has_known_map(const struct verdict *v)
 {
-	return v->facts.mount_map || v->place->unseen & (IDM_UNSEEN_MOUNT | IDM_UNSEEN_MOUNT_MAP);
+	return !(v->place->unseen & (IDM_UNSEEN_MOUNT | IDM_UNSEEN_MOUNT_MAP)) &&
+	       !(v->facts.mount_map && v->facts.fs_map);
 }
 
 /* Copies the path in the filesystem to `below`. */
@@ -72,7 +73,7 @@ bool find_other_path(const struct verdict *v, char *path, size_t size)
 {
 	char below[2 * PATH_MAX];
 
-	return !has_map(v) && search_mounts(v, below, path, size);
+	return has_known_map(v) && search_mounts(v, below, path, size);
 }
 
 bool find_other_mount_root(const struct verdict *v, char *path, size_t size)

@@ -7,7 +7,7 @@
 
 /*
  * Writes a path of the caller to the same file, on a mount that is writable and has no map. False: the
- * caller sees none.
+ * caller sees none, or the map of the mount that the file is on is not known.
  */
 bool find_other_path(const struct verdict *v, char *path, size_t size);
 

@@ -149,6 +149,19 @@ cures_without_file()
 	cures 1000 --exec /mnt/ro ls /mnt/ro/deep
 	cures 1000 --read /mnt/ro/deep/file cat /mnt/ro/deep/file
 	setfacl -b src/closed/deep/file src/closed
+	# Behind a map, the entry is for the ID on disk.
+	mkdir mapped
+	noting idmount mount -o ro -m 0:0,1000:2000 src/closed mapped
+	run -1 idmount explain --user 2000:2000 --read /mnt/mapped/deep/file
+	same 'the cures' $'setfacl -m u:1000:x /mnt/src/closed\nsetfacl -m u:1000:r /mnt/src/closed/deep/file' "$(sed -n 's/^  cure *//p' <<<"$output")"
+	sh -ec "$(sed -n 's/^  cure *//p' <<<"$output")"
+	run -0 idmount explain --user 2000:2000 --read /mnt/mapped/deep/file
+	as 2000 cat /mnt/mapped/deep/file
+	setfacl -b src/closed/deep/file src/closed
+	# Without an ID on disk there is none.
+	run -1 idmount explain --user 1000:1000 --exec /mnt/mapped
+	[[ $output == *'the mode of others lacks x'* && $output != *'  cure'* ]]
+	umount mapped
 	# As the volume of a container, which does not have that path.
 	background unshare --mount sh -c 'mount --bind /mnt/ro /mnt/dst && mount -t tmpfs none /mnt/src && exec setpriv --reuid 1000 --regid 1000 --clear-groups sleep 1000'
 	member=${background[-1]}

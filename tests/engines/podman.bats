@@ -360,12 +360,25 @@ to_own()
 }
 
 @test "idmount explain: a closed file of a read-only volume: the cure, as printed" {
+	local userns=()
+
 	cgroups=(--cgroups=disabled)
 	mkdir -m 700 vol/keys
 	echo text >vol/keys/key
 	chmod 600 vol/keys/key
 	chown 1000:1000 vol/keys vol/keys/key
 	start_explained crun --user 5:5 -v /mnt/vol:/vol:ro
+	run -1 podman exec explained cat /vol/keys/key
+	run -1 idmount explain --container explained --read /vol/keys/key
+	same 'the cures' $'setfacl -m u:5:x /mnt/vol/keys\nsetfacl -m u:5:r /mnt/vol/keys/key' "$(sed -n 's/^  cure *//p' <<<"$output")"
+	sh -ec "$(sed -n 's/^  cure *//p' <<<"$output")"
+	inside text podman exec explained cat /vol/keys/key
+	remove_explained
+	# With a map of the volume, too. User 100005 has the ID 5 on disk there.
+	setfacl -Rb vol/keys
+	chown -R 0:0 vol
+	userns=(--uidmap 0:100000:65536 --gidmap 0:100000:65536)
+	start_explained crun --user 5:5 -v /mnt/vol:/vol:ro,idmap
 	run -1 podman exec explained cat /vol/keys/key
 	run -1 idmount explain --container explained --read /vol/keys/key
 	same 'the cures' $'setfacl -m u:5:x /mnt/vol/keys\nsetfacl -m u:5:r /mnt/vol/keys/key' "$(sed -n 's/^  cure *//p' <<<"$output")"
