@@ -158,7 +158,7 @@ cures_without_file()
 	run -0 idmount explain --user 2000:2000 --read /mnt/mapped/deep/file
 	as 2000 cat /mnt/mapped/deep/file
 	setfacl -b src/closed/deep/file src/closed
-	# Without an ID on disk there is none.
+	# Without an ID on disk, no entry is possible.
 	run -1 idmount explain --user 1000:1000 --exec /mnt/mapped
 	[[ $output == *'the mode of others lacks x'* && $output != *'  cure'* ]]
 	umount mapped
