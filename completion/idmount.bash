@@ -134,6 +134,9 @@ _idmount_value()
 		# Of map, and of apply.
 		mapfile -t COMPREPLY < <(compgen -W 'containerd oci text kernel util-linux crun' -- "$cur")
 		;;
+	--clear)
+		mapfile -t COMPREPLY < <(compgen -W 'ro nosuid nodev noexec nosymfollow' -- "$cur")
+		;;
 	--upper-ids)
 		mapfile -t COMPREPLY < <(compgen -W 'shifted disk' -- "$cur")
 		;;
@@ -202,7 +205,7 @@ _idmount_options()
 		options='--pid --container --user --userns --read --write --exec --create --unlink --chmod --chown --owners --json'
 		;;
 	cure)
-		options='--pid --file'
+		options='--pid --file --clear'
 		;;
 	overlay)
 		options="$map -L --lower -U --upper -W --work --upper-ids -o --options --mkdir $trial"

@@ -120,6 +120,7 @@ complete -c idmount -n '__idmount_is explain' -s h -l help -d 'show this help'
 complete -c idmount -n '__idmount_is explain' -F
 complete -c idmount -n '__idmount_is cure' -l pid -x -d 'the process whose path it is'
 complete -c idmount -n '__idmount_is cure' -l file -x -d 'the device and the inode number of the file'
+complete -c idmount -n '__idmount_is cure' -l clear -x -a 'ro nosuid nodev noexec nosymfollow' -d 'remove this flag of the mount at PATH, instead of running COMMAND'
 complete -c idmount -n '__idmount_is cure' -s h -l help -d 'show this help'
 complete -c idmount -n '__idmount_is cure' -F
 complete -c idmount -n '__idmount_is overlay' -s m -l map -x -a '(__idmount_map)' -d 'entries to map'

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,29 +11,36 @@
 
 #include "cli/common/command.h"
 #include "cli/common/report.h"
+#include "cli/explain/cure-mount.h"
+#include "cli/explain/process-file.h"
 #include "cli/explain/process-path.h"
 #include "cli/explain/subject.h"
 #include "lib/base/macros.h"
 #include "lib/sys/syscall.h"
 
-enum { OPTION_PID = LONG_ONLY, OPTION_FILE };
+enum { OPTION_PID = LONG_ONLY, OPTION_FILE, OPTION_CLEAR };
 
 static const struct option_row options[] = {
 	{ OPTION_PID, "pid", "PID", "the process whose path it is; without it, this one" },
 	{ OPTION_FILE, "file", "MAJOR:MINOR:INODE", "the device and the inode number of the file" },
+	{ OPTION_CLEAR, "clear", "ro|nosuid|nodev|noexec|nosymfollow",
+	  "remove this flag of the mount at PATH, instead of running COMMAND" },
 	{ 0 },
 };
 
 static const char details[] =
 	"Runs COMMAND with a last argument that names the file PATH by a descriptor. \"idmount explain\"\n"
 	"prints this command where another user can replace the file. No symbolic link is followed, and\n"
-	"another file than that of --file is refused. Exit status: that of COMMAND.\n";
+	"another file than that of --file is refused. Exit status: that of COMMAND. With --clear, it changes\n"
+	"a mount in the mount namespace of the process.\n";
 
 struct cure_request {
 	pid_t pid;
 	const char *path;
 	struct file_id id;
-	char **command; /* with its arguments */
+	bool has_id;
+	uint32_t cleared; /* IDM_ATTR_*; 0: a command is run */
+	char **command;	  /* with its arguments */
 	size_t n;
 };
 
@@ -104,44 +112,63 @@ static int execute_cure(const struct cure_request *q, struct cured_file *file)
 	return FAILED;
 }
 
+/* The kernel changes a mount only in its own namespace. Nothing is looked up there. */
+static int clear_mount_flag(const struct cure_request *q, const struct cured_file *file)
+{
+	AUTO_CLOSE int ns = q->pid ? open_process_file(q->pid, "ns/mnt", O_RDONLY) : -1;
+	struct mount_attr attr = { .attr_clr = q->cleared };
+	int r = 0;
+
+	if (q->pid)
+		r = ns < 0 ? -errno : idm_sys_setns(ns, CLONE_NEWNS);
+	if (r < 0)
+		return report_failure("process %d: enter the mount namespace: %s", (int)q->pid,
+				      strerror(-r));
+	r = idm_sys_mount_setattr(file->fd, "", AT_EMPTY_PATH, &attr);
+	return r < 0 ? report_failure("%s: change the mount: %s", q->path, strerror(-r)) : DONE;
+}
+
 static int cure_file(const struct cure_request *q)
 {
 	struct cured_file file = { .fd = -1, .directory_fd = -1 };
 	int status = open_cured_file(q, &file);
 
 	if (status == DONE)
-		status = execute_cure(q, &file);
+		status = q->cleared ? clear_mount_flag(q, &file) : execute_cure(q, &file);
 	idm_close_fd(&file.fd);
 	idm_close_fd(&file.directory_fd);
 	return status;
 }
 
-static int read_cure_option(struct cure_request *q, int letter, const char *value, bool *has_id)
+static int read_cure_option(struct cure_request *q, int letter, const char *value)
 {
 	if (letter == OPTION_PID)
 		return parse_process_number("pid", value, &q->pid);
-	*has_id = parse_file_id(value, &q->id);
-	return *has_id ? DONE : report_usage("--file: %s: expected MAJOR:MINOR:INODE", value);
+	if (letter == OPTION_CLEAR) {
+		q->cleared = find_mount_flag(value);
+		return DONE;
+	}
+	q->has_id = parse_file_id(value, &q->id);
+	return q->has_id ? DONE : report_usage("--file: %s: expected MAJOR:MINOR:INODE", value);
 }
 
 static int run_cure(int argc, char **argv)
 {
 	struct arguments a = { .command = &command_cure, .argc = argc, .argv = argv };
 	struct cure_request q = { 0 };
-	bool has_id = false;
 	char **words;
 	int letter;
 	size_t n;
 
 	while ((letter = next_command_option(&a)) > 0)
-		if (read_cure_option(&q, letter, a.value, &has_id) != DONE)
+		if (read_cure_option(&q, letter, a.value) != DONE)
 			return USAGE;
 	if (letter < 0)
 		return letter == OPTION_HELP ? DONE : USAGE;
 	n = operands(&a, &words);
-	if (n < 2)
-		return report_operands(&a, "PATH and COMMAND");
-	if (!has_id)
+	if (q.cleared ? n != 1 : n < 2)
+		return report_operands(&a, q.cleared ? "PATH" : "PATH and COMMAND");
+	if (!q.has_id)
 		return report_usage("--file MAJOR:MINOR:INODE is missing");
 	q.path = words[0];
 	q.command = words + 1;
@@ -151,7 +178,7 @@ static int run_cure(int argc, char **argv)
 
 const struct command command_cure = {
 	.name = "cure",
-	.operands = "PATH COMMAND [ARGUMENT]...",
+	.operands = "PATH [COMMAND [ARGUMENT]...]",
 	.summary = "run a command on the file that explain has judged",
 	.details = details,
 	.options = options,

@@ -2,10 +2,13 @@
 #include "cure-mount.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "cure-text.h"
 #include "layer.h"
 #include "lib/base/macros.h"
+#include "lib/sys/syscall.h"
+#include "process-path.h"
 
 /* ---- mounts ---- */
 
@@ -26,6 +29,14 @@ static const struct flag_word flag_words[] = {
 	{ IDM_ATTR_NOEXEC, "noexec", "exec" },
 	{ IDM_ATTR_NOSYMFOLLOW, "nosymfollow", "symfollow" },
 };
+
+uint32_t find_mount_flag(const char *word)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(flag_words); i++)
+		if (strcmp(flag_words[i].set, word) == 0)
+			return flag_words[i].flag;
+	return 0;
+}
 
 /* mount(2) removes each flag that is not named. mount(8) names them, if it finds /proc in that
  * namespace. */
@@ -55,9 +66,45 @@ static bool write_remount(const struct verdict *v, const char *kind, uint32_t re
 	return write_cure(text, size, "mount %s-o remount,%s%s %s", enter, kind, flags, target);
 }
 
+/* The root of the mount, where the process or the caller (pid 0) sees it. */
+static bool find_mount_root_id(const struct verdict *v, pid_t pid, struct file_id *id)
+{
+	AUTO_CLOSE int root = open_process_path(pid, v->place->mount->target);
+	uint64_t found, mount;
+
+	return root >= 0 && idm_short_mount_id(root, &found) == 0 &&
+	       idm_short_mount_id(v->place->fd, &mount) == 0 && found == mount &&
+	       find_file_id(root, id) == 0;
+}
+
+/* mount(8) follows links. A container can make one that leads to another mount of its namespace. */
+static bool write_cleared_flag(const struct verdict *v, uint32_t removed, char *text, size_t size)
+{
+	pid_t pid = v->subject->pid;
+	char target[VERDICT_TEXT], enter[32] = "", number[FILE_ID_TEXT];
+	struct file_id id;
+
+	if (!has_target(v) || !quote_word(v->place->mount->target, target, sizeof(target)))
+		return false;
+	/* Of a process with another root directory, in the caller's namespace. */
+	if (pid && !find_mount_root_id(v, pid, &id))
+		pid = 0;
+	if (!pid && !find_mount_root_id(v, pid, &id))
+		return false;
+	format_file_id(&id, number);
+	if (pid)
+		snprintf(enter, sizeof(enter), "--pid %d ", (int)pid);
+	for (size_t i = 0; i < ARRAY_SIZE(flag_words); i++)
+		if (flag_words[i].flag == removed)
+			return write_cure(text, size, "idmount cure %s--file %s --clear %s %s", enter,
+					  number, flag_words[i].set, target);
+	return false;
+}
+
 bool describe_remount(const struct verdict *v, uint32_t removed, char *text, size_t size)
 {
-	return write_remount(v, "bind,", removed, text, size);
+	return v->subject->pid || v->is_exposed ? write_cleared_flag(v, removed, text, size)
+						: write_remount(v, "bind,", removed, text, size);
 }
 
 /* An overlay without an upper layer cannot become writable. */

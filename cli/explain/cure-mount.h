@@ -5,6 +5,9 @@
 
 #include "verdict.h"
 
+/* Finds IDM_ATTR_* of "ro", "nosuid", "nodev", "noexec" or "nosymfollow". 0: another word. */
+uint32_t find_mount_flag(const char *word);
+
 /* Writes the command that removes one flag IDM_ATTR_*, and keeps the others. */
 bool describe_remount(const struct verdict *v, uint32_t removed, char *text, size_t size);
 

@@ -153,8 +153,8 @@ cures_without_file()
 	mkdir mapped
 	noting idmount mount -o ro -m 0:0,1000:2000 src/closed mapped
 	run -1 idmount explain --user 2000:2000 --read /mnt/mapped/deep/file
-	same 'the cures' $'setfacl -m u:1000:x /mnt/src/closed\nsetfacl -m u:1000:r /mnt/src/closed/deep/file' "$(sed -n 's/^  cure *//p' <<<"$output")"
-	sh -ec "$(sed -n 's/^  cure *//p' <<<"$output")"
+	same 'the cures' $'idmount cure /mnt/src/closed setfacl -m u:1000:x\nidmount cure /mnt/src/closed/deep/file setfacl -m u:1000:r' "$(cures_without_file)"
+	PATH=/mnt:$PATH sh -ec "$(sed -n 's/^  cure *//p' <<<"$output")"
 	run -0 idmount explain --user 2000:2000 --read /mnt/mapped/deep/file
 	as 2000 cat /mnt/mapped/deep/file
 	setfacl -b src/closed/deep/file src/closed
@@ -466,11 +466,53 @@ flags()
 	run -1 idmount explain --pid "$member" --write --json /mnt/dst/file
 	cure=$(member cure <<<"$output")
 	echo "$cure"
-	sh -c "$cure"
+	PATH=${IDMOUNT%/*}:$PATH sh -c "$cure"
 	same 'the flags' rw,nosuid,nodev,noexec,noatime "$(flags "$member")"
 	same 'those of the caller' ro,nosuid,nodev,noexec,noatime "$(flags self)"
 	run -0 idmount explain --pid "$member" --write /mnt/dst/file
 	[[ ! -e ran ]]
+}
+
+@test "the cure of a read-only mount changes no other mount of the container" {
+	local member cure
+
+	mkdir -p src/on/data src/secret
+	touch src/file
+	chmod 666 src/file
+	mkdir other
+	mount --bind src/on/data dst
+	mount --bind src src/on/data
+	mount -o remount,bind,ro src/on/data
+	mount --bind other src/secret
+	mount -o remount,bind,ro src/secret
+	background unshare --mount sleep 1000
+	member=${background[-1]}
+	until [[ $(cat "/proc/$member/comm") == sleep ]]; do
+		sleep 0.1
+	done
+	run -1 idmount explain --pid "$member" --write --json /mnt/src/on/data/file
+	cure=$(member cure <<<"$output")
+	[[ $cure == "idmount cure --pid $member --file "*' --clear ro /mnt/src/on/data' ]]
+	mv src/on src/off
+	mkdir src/on
+	ln -s /mnt/src/secret src/on/data
+	run -1 env PATH="${IDMOUNT%/*}:$PATH" sh -c "$cure"
+	same 'the other mount' ro "$(awk '$5 == "/mnt/src/secret" { print $6 }' "/proc/$member/mountinfo" | cut -d, -f1)"
+	rm -r src/on
+	mv src/off src/on
+	PATH=${IDMOUNT%/*}:$PATH sh -c "$cure"
+	same 'the mount' rw "$(awk '$5 == "/mnt/src/on/data" { print $6 }' "/proc/$member/mountinfo" | cut -d, -f1)"
+	run -0 idmount explain --pid "$member" --write /mnt/src/on/data/file
+	# Where a user of the host can replace the directory.
+	chown 1000 src/on
+	run -1 idmount explain --write --json /mnt/src/on/data/file
+	cure=$(member cure <<<"$output")
+	[[ $cure == 'idmount cure --file '*' --clear ro /mnt/src/on/data' ]]
+	PATH=${IDMOUNT%/*}:$PATH sh -c "$cure"
+	run -0 idmount explain --write /mnt/src/on/data/file
+	# What is no mount.
+	run -1 idmount cure --file "$(stat -c %Hd:%Ld:%i src/file)" --clear ro src/file
+	same 'no mount' 'idmount: cure: src/file: change the mount: Invalid argument' "$output"
 }
 
 @test "a program on a mount with noexec, and capabilities on one with nosuid" {
@@ -839,7 +881,7 @@ exposed()
 	touch src/file
 	id=$(stat -c %Hd:%Ld:%i src/file)
 	for arguments in "--file $id" "--file $id src/file" 'src/file true' '--file 1:2 src/file true' \
-		'--file 1:2:x src/file true' '--file +1:2:3 src/file true' '--file 1:2:3: src/file true' \
+		'--file 1:2:x src/file true' "--file $id --clear ro src/file true" "--file $id --clear rw src/file" "--file $id --clear ro" '--file +1:2:3 src/file true' '--file 1:2:3: src/file true' \
 		'--file 4294967297:2:3 src/file true' "--pid 0 --file $id src/file true"; do
 		# shellcheck disable=SC2086 # words
 		run -2 idmount cure $arguments
