@@ -148,11 +148,11 @@ static void doubt_capabilities(struct verdict *v)
 
 /* ---- filesystems of the kernel ---- */
 
-static bool is_on_procfs(const struct verdict *v)
+static bool is_on(const struct verdict *v, uint32_t magic)
 {
 	struct statfs fs;
 
-	return idm_sys_fstatfs(v->place->fd, &fs) == 0 && (uint32_t)fs.f_type == PROC_SUPER_MAGIC;
+	return idm_sys_fstatfs(v->place->fd, &fs) == 0 && (uint32_t)fs.f_type == magic;
 }
 
 /* The kernel checks these before it asks the filesystem. */
@@ -164,18 +164,23 @@ static bool is_rule_of_mount(enum idm_access_rule rule)
 
 /*
  * A search is the mode's. Only procfs has rules that replace the mode, as for /proc/PID/fd. It also has
- * some for a search, but the caller was let through on the way.
+ * some for a search, but the caller was let through on the way. A directory of autofs has the mode of
+ * what is mounted there at the first access of a process.
  */
 static void doubt_kernel_rules(struct verdict *v)
 {
 	bool is_search = S_ISDIR(v->facts.inode->mode) && v->facts.access == IDM_ACCESS_EXECUTE;
+	bool is_awaiting_mount;
 
 	if (v->facts.access == IDM_ACCESS_FOLLOW || !(v->place->unseen & IDM_UNSEEN_FS_RULES) ||
 	    v->is_unknown || is_rule_of_mount(v->result.rule))
 		return;
-	v->is_unknown = is_on_procfs(v) ? v->result.errnum || v->place->is_last
-					: !v->result.errnum && !is_search;
-	v->doubt = "procfs permits it by a rule of its own";
+	is_awaiting_mount = is_on(v, AUTOFS_SUPER_MAGIC);
+	v->is_unknown = is_awaiting_mount || is_on(v, PROC_SUPER_MAGIC)
+				? v->result.errnum || v->place->is_last
+				: !v->result.errnum && !is_search;
+	v->doubt = is_awaiting_mount ? "the filesystem that autofs mounts there permits it"
+				     : "procfs permits it by a rule of its own";
 }
 
 /* ---- subvolumes of btrfs ---- */
@@ -185,8 +190,8 @@ static void name_readonly_subvolume(struct verdict *v)
 {
 	struct statfs fs;
 
-	if (v->result.rule == IDM_RULE_FILESYSTEM_READONLY && idm_sys_fstatfs(v->place->fd, &fs) == 0 &&
-	    (uint32_t)fs.f_type == BTRFS_SUPER_MAGIC && !(fs.f_flags & ST_RDONLY))
+	if (v->result.rule == IDM_RULE_FILESYSTEM_READONLY && is_on(v, BTRFS_SUPER_MAGIC) &&
+	    idm_sys_fstatfs(v->place->fd, &fs) == 0 && !(fs.f_flags & ST_RDONLY))
 		refuse_for_reason(v, EROFS, "the subvolume is read-only");
 }
 

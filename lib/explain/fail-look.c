@@ -22,10 +22,22 @@ static bool is_refused_by_layer(int fd)
 	       idm_sys_faccessat2(fd, "", X_OK, AT_EMPTY_PATH | AT_EACCESS) == 0;
 }
 
+/* An O_PATH descriptor triggers no mount. The name may be in the filesystem that is mounted then. */
+static bool is_awaiting_mount(int fd)
+{
+	struct statfs fs;
+
+	return idm_sys_fstatfs(fd, &fs) == 0 && fs.f_type == AUTOFS_SUPER_MAGIC;
+}
+
 int idm_fail_to_look(struct idm_error *err, int code, const char *path, int fd)
 {
-	if (code != -EACCES)
-		return idm_fail_errno(err, code, IDM_STEP_EXPLAIN, path);
+	if (code != -EACCES) {
+		idm_fail_errno(err, code, IDM_STEP_EXPLAIN, path);
+		if (code == -ENOENT && is_awaiting_mount(fd))
+			idm_hint(err, "autofs mounts nothing for this command: list the directory first");
+		return code;
+	}
 	if (is_refused_by_layer(fd))
 		return idm_fail(
 			err, code, IDM_STEP_EXPLAIN, path,

@@ -299,6 +299,26 @@ in_removed()
 	run ! touch dst/new
 }
 
+@test "a directory of autofs is not known, and nothing triggers a mount" {
+	local access pid
+
+	mkfifo requests
+	exec 9<>requests
+	# autofs writes to a pipe, and never to one of its own process group.
+	mount -t autofs -o "fd=9,pgrp=$(ps -o pgid= $$ | tr -d ' '),minproto=5,maxproto=5,direct" none dst
+	for access in --read --exec --create --chmod; do
+		run -1 setsid -w "$IDMOUNT" explain "$access" /mnt/dst
+		[[ $output == *'not known'* && $output == *'autofs'* ]]
+	done
+	run -1 setsid -w "$IDMOUNT" explain --user 1000:1000 --create /mnt/dst
+	[[ $output == *'not known, EACCES: '*'unless the filesystem that autofs mounts there permits it'* && $output != *cure* ]]
+	run -1 setsid -w "$IDMOUNT" explain --read /mnt/dst/file
+	[[ $output == *'/mnt/dst/file: explain access: No such file or directory'*'autofs mounts nothing for this command: list the directory first'* ]]
+	run ! read -r -t 0 -u 9
+	umount dst
+	exec 9<&-
+}
+
 @test "a cure names the file also by bytes that are printed in octal" {
 	local name cure
 
