@@ -7,9 +7,12 @@
 #include <endian.h>
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "facts.h"
+#include "lib/base/macros.h"
 #include "lib/sys/syscall.h"
 
 /* <linux/posix_acl_xattr.h> and <linux/posix_acl.h> */
@@ -21,7 +24,13 @@ struct stored_acl {
 	struct stored_entry {
 		uint16_t tag, permissions;
 		uint32_t id;
-	} entries[IDM_ACL_MOST];
+	} entries[];
+};
+
+/* Those of ext4 and most others fit. Threads can have small stacks. */
+union short_acl {
+	struct stored_acl acl;
+	char bytes[4096];
 };
 
 static void add_stored_entry(struct idm_acl_facts *acl, const struct stored_entry *stored)
@@ -41,20 +50,36 @@ static int means_none(ssize_t code)
 	return code == -ENODATA || code == -EOPNOTSUPP ? 0 : (int)code;
 }
 
-int idm_collect_acl(int fd, struct idm_acl_facts *acl)
+static ssize_t read_stored_acl(int fd, struct stored_acl *stored, size_t size)
 {
-	struct stored_acl stored;
-	ssize_t n = idm_sys_getxattr(fd, "system.posix_acl_access", &stored, sizeof(stored));
+	return idm_sys_getxattr(fd, "system.posix_acl_access", stored, size);
+}
 
+static int add_stored_acl(struct idm_acl_facts *acl, const struct stored_acl *stored, ssize_t n)
+{
 	acl->n = 0;
 	acl->group = 0;
 	if (n < 0)
 		return means_none(n);
-	if (n < 4 || le32toh(stored.version) != ACL_VERSION)
+	if (n < 4 || le32toh(stored->version) != ACL_VERSION)
 		return -EOPNOTSUPP;
-	for (size_t i = 0; i < ((size_t)n - 4) / sizeof(stored.entries[0]); i++)
-		add_stored_entry(acl, &stored.entries[i]);
+	for (size_t i = 0; i < ((size_t)n - 4) / sizeof(stored->entries[0]); i++)
+		add_stored_entry(acl, &stored->entries[i]);
 	return 1;
+}
+
+int idm_collect_acl(int fd, struct idm_acl_facts *acl)
+{
+	AUTO_FREE struct stored_acl *stored = NULL;
+	union short_acl buf;
+	ssize_t n = read_stored_acl(fd, &buf.acl, sizeof(buf));
+
+	if (n != -ERANGE)
+		return add_stored_acl(acl, &buf.acl, n);
+	stored = malloc(XATTR_SIZE_MAX);
+	if (!stored)
+		return -ENOMEM;
+	return add_stored_acl(acl, stored, read_stored_acl(fd, stored, XATTR_SIZE_MAX));
 }
 
 static uint64_t join_capabilities(uint32_t low, uint32_t high)

@@ -12,6 +12,9 @@
 /* An owner without a number in the caller's user namespace exists all the same: it is not unmapped. */
 #define HIDDEN_ID (IDM_EXPLAIN_NO_ID - 1)
 
+/* Entries of a map, with those that are not visible. */
+#define HIDDEN_MOST 1000
+
 /* Without AT_STATX_DONT_SYNC: FUSE and NFS know nothing about a file that they were not asked about. */
 static int query_inode(int fd, struct statx *st)
 {
@@ -82,10 +85,14 @@ static bool is_mounted_by_root(const struct idm_process_facts *process,
 static uint32_t add_hidden_entry(struct idm_map *map, unsigned int kind, uint32_t seen)
 {
 	struct idm_entry entry = { seen, seen, 1 };
+	const struct idm_entry *entries;
 
+	/* An ACL with thousands of IDs would take minutes. */
+	if (idm_map_entries(map, kind, &entries) >= HIDDEN_MOST)
+		return IDM_EXPLAIN_NO_ID;
 	for (uint32_t disk = IDM_EXPLAIN_NO_ID - 1; idm_map_add(map, kind, &entry, 1, NULL) < 0;
 	     disk--) {
-		if (disk < IDM_EXPLAIN_NO_ID - 2 * IDM_ACL_MOST)
+		if (disk < IDM_EXPLAIN_NO_ID - HIDDEN_MOST)
 			return IDM_EXPLAIN_NO_ID;
 		entry.disk = disk;
 	}

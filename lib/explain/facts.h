@@ -120,8 +120,8 @@ int idm_ask_superblock(const struct idm_process_facts *process, int directory, i
 
 /* ---- facts-acl.c ---- */
 
-/* Enough for each filesystem that keeps the list in one block of 4 KiB. */
-#define IDM_ACL_MOST 500
+/* Of XATTR_SIZE_MAX. A filesystem that keeps the list in one block of 4 KiB has about 500. */
+#define IDM_ACL_MOST 8191
 
 struct idm_acl_facts {
 	struct idm_acl_entry entries[IDM_ACL_MOST]; /* with the IDs that the mount shows */

@@ -319,6 +319,22 @@ in_removed()
 	exec 9<&-
 }
 
+@test "an access control list of thousands of entries decides as a short one" {
+	local n uid
+
+	reachable
+	touch src/file
+	for n in 499 501 8180; do
+		seq -f 'u:%.0f:r' 10001 "$((10000 + n))" >entries
+		setfacl -b -M entries src/file
+		chmod 640 src/file
+		for uid in 10000 10001 "$((10000 + n))" "$((10001 + n))"; do
+			same "$n entries, user $uid" "$(kernel_errno as "$uid" cat src/file)" \
+				"$(explain_as "$uid" --read --json /mnt/src/file | jq -r '.[].steps[-1].errno')"
+		done
+	done
+}
+
 @test "a cure names the file also by bytes that are printed in octal" {
 	local name cure
 
