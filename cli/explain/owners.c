@@ -9,9 +9,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "lib/base/array.h"
@@ -29,6 +31,7 @@ struct owners_walk {
 	struct owners *owners;
 	uint64_t mount_id; /* files on other mounts do not count */
 	unsigned int depth;
+	bool is_autofs;
 };
 
 static int count_owner(struct owners *owners, unsigned int kind, uint32_t id)
@@ -82,9 +85,15 @@ static int walk_entries(struct owners_walk *w, DIR *directory)
 	return r;
 }
 
+/* To open a name in a directory of autofs mounts a filesystem. */
+static bool may_open_directory(const struct owners_walk *w)
+{
+	return w->depth < DEEPEST && !(w->is_autofs && w->depth);
+}
+
 static int walk_directory(struct owners_walk *w, int parent, const char *name)
 {
-	DIR *directory = w->depth < DEEPEST ? open_directory_of(parent, name) : NULL;
+	DIR *directory = may_open_directory(w) ? open_directory_of(parent, name) : NULL;
 	int r;
 
 	if (!directory) {
@@ -115,6 +124,13 @@ static int walk_owners(struct owners_walk *w, int parent, const char *name)
 	}
 	r = count_file(w->owners, &st);
 	return r == 0 && S_ISDIR(st.stx_mode) ? walk_directory(w, parent, name) : r;
+}
+
+static bool is_on_autofs(int fd)
+{
+	struct statfs fs;
+
+	return idm_sys_fstatfs(fd, &fs) == 0 && fs.f_type == AUTOFS_SUPER_MAGIC;
 }
 
 /* ---- translations ---- */
@@ -196,6 +212,7 @@ int find_owners(const struct verdict *v, struct owners *owners)
 	struct owners_walk w = { .owners = owners };
 	int fd = copy >= 0 ? copy : v->place->fd, r;
 
+	w.is_autofs = is_on_autofs(fd);
 	*owners = (struct owners){ 0 };
 	r = idm_short_mount_id(fd, &w.mount_id);
 	if (r == 0)

@@ -300,7 +300,7 @@ in_removed()
 }
 
 @test "a directory of autofs is not known, and nothing triggers a mount" {
-	local access pid
+	local access
 
 	mkfifo requests
 	exec 9<>requests
@@ -314,6 +314,14 @@ in_removed()
 	[[ $output == *'not known, EACCES: '*'unless the filesystem that autofs mounts there permits it'* && $output != *cure* ]]
 	run -1 setsid -w "$IDMOUNT" explain --read /mnt/dst/file
 	[[ $output == *'/mnt/dst/file: explain access: No such file or directory'*'autofs mounts nothing for this command: list the directory first'* ]]
+	run ! read -r -t 0 -u 9
+	umount dst
+	# Names that autofs has, and mounts when they are opened.
+	mount -t autofs -o "fd=9,pgrp=$(ps -o pgid= $$ | tr -d ' '),minproto=5,maxproto=5,indirect" none dst
+	mkdir dst/name
+	run -0 timeout 10 setsid -w "$IDMOUNT" explain --owners --exec /mnt
+	run -1 timeout 10 setsid -w "$IDMOUNT" explain --owners --exec /mnt/dst
+	[[ $output == *'note     a directory could not be read'* ]]
 	run ! read -r -t 0 -u 9
 	umount dst
 	exec 9<&-
