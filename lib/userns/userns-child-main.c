@@ -21,6 +21,11 @@
 #include "lib/sys/raw-syscall.h"
 
 #define HERE __attribute__((section("idm_userns_child"), noinline, used))
+/*
+ * Becomes a part of the child's only function, which never returns. A shadow stack (CET) is a mapping,
+ * too, and the child unmaps it: no call and no return may follow.
+ */
+#define INLINE static inline __attribute__((always_inline))
 /* No address is above that. The kernel says where memory really ends. */
 #if __SIZEOF_LONG__ == 8
 #define END (1UL << 56)
@@ -35,7 +40,7 @@
 #define VDSO_PAGES 16 /* neither it nor its data have more, on any architecture */
 
 /* The vDSO, or the kernel's own data for it, which are below it. Every process has them. */
-HERE static int is_of_vdso(const struct idm_userns_child_shared *shared, unsigned long at)
+INLINE int is_of_vdso(const struct idm_userns_child_shared *shared, unsigned long at)
 {
 	unsigned long most = VDSO_PAGES * shared->page;
 
@@ -46,8 +51,8 @@ HERE static int is_of_vdso(const struct idm_userns_child_shared *shared, unsigne
  * Of a private mapping the content is gone then. EPERM: it is sealed and read-only. ENOMEM: nothing is
  * mapped at a part of it. The vDSO's data cannot be emptied. No mapping is locked in a child.
  */
-HERE static long empty_pages(const struct idm_userns_child_shared *shared, unsigned long from,
-			     unsigned long to)
+INLINE long empty_pages(const struct idm_userns_child_shared *shared, unsigned long from,
+			unsigned long to)
 {
 	long r = raw(SYS_madvise, from, to - from, MADV_DONTNEED);
 
@@ -55,7 +60,7 @@ HERE static long empty_pages(const struct idm_userns_child_shared *shared, unsig
 }
 
 /* Returns where the caller's mapping ends that has this page; 0: the kernel does not tell. */
-HERE static unsigned long find_mapping_end(struct idm_userns_child_shared *shared, unsigned long at)
+INLINE unsigned long find_mapping_end(struct idm_userns_child_shared *shared, unsigned long at)
 {
 	shared->mapping.query_addr = at;
 	return raw(SYS_ioctl, shared->maps, IDM_PROCMAP_QUERY, &shared->mapping) == 0
@@ -69,8 +74,7 @@ HERE static unsigned long find_mapping_end(struct idm_userns_child_shared *share
  * can only be larger, by what another thread has sealed beside it. Before Linux 6.11 the kernel does not
  * tell the end, and each page is emptied by itself.
  */
-HERE static long empty_sealed(struct idm_userns_child_shared *shared, unsigned long from,
-			      unsigned long *end)
+INLINE long empty_sealed(struct idm_userns_child_shared *shared, unsigned long from, unsigned long *end)
 {
 	unsigned long known = find_mapping_end(shared, from);
 	unsigned long its_end = known > from ? known : from + shared->page;
@@ -90,8 +94,8 @@ HERE static long empty_sealed(struct idm_userns_child_shared *shared, unsigned l
  * The piece begins with that mapping, and becomes larger until the kernel accepts its end. *end is the
  * last possible one at first, and then that.
  */
-HERE static long unmap_unsplit(const struct idm_userns_child_shared *shared, unsigned long from,
-			       unsigned long *end)
+INLINE long unmap_unsplit(const struct idm_userns_child_shared *shared, unsigned long from,
+			  unsigned long *end)
 {
 	unsigned long size = shared->page, most = *end - from;
 
@@ -115,8 +119,7 @@ HERE static long unmap_unsplit(const struct idm_userns_child_shared *shared, uns
  * each piece, and the calls are three times as many as an address has bits, for each such mapping.
  * Returns 0, or -errno if a page keeps its content.
  */
-HERE static long unmap_range(struct idm_userns_child_shared *shared, unsigned long from,
-			     unsigned long to)
+INLINE long unmap_range(struct idm_userns_child_shared *shared, unsigned long from, unsigned long to)
 {
 	unsigned long page = shared->page, size = to - from;
 
@@ -142,7 +145,7 @@ HERE static long unmap_range(struct idm_userns_child_shared *shared, unsigned lo
 	return 0;
 }
 
-HERE static long unmap_all_but_kept(struct idm_userns_child_shared *shared)
+INLINE long unmap_all_but_kept(struct idm_userns_child_shared *shared)
 {
 	unsigned long from = shared->page; /* nothing can be mapped below */
 	long r = 0;
@@ -162,7 +165,7 @@ HERE static long unmap_all_but_kept(struct idm_userns_child_shared *shared)
 }
 
 /* Asked when the kernel already is to kill the child at the caller's exit. */
-HERE static int has_caller_exited(struct idm_userns_child_shared *shared)
+INLINE int has_caller_exited(struct idm_userns_child_shared *shared)
 {
 	long parent = raw(SYS_getppid);
 
@@ -171,7 +174,7 @@ HERE static int has_caller_exited(struct idm_userns_child_shared *shared)
 }
 
 /* Returns whether the child is dumpable, with nothing of the caller's left. */
-HERE static int show_itself(struct idm_userns_child_shared *shared)
+INLINE int show_itself(struct idm_userns_child_shared *shared)
 {
 	shared->full = unmap_all_but_kept(shared) < 0;
 	/* A new, empty table: nothing is copied. */
@@ -179,7 +182,7 @@ HERE static int show_itself(struct idm_userns_child_shared *shared)
 	       raw(SYS_chdir, shared->root) == 0 && raw(SYS_prctl, PR_SET_DUMPABLE, 1) == 0;
 }
 
-HERE static void stay(struct idm_userns_child_shared *shared)
+INLINE void stay(struct idm_userns_child_shared *shared)
 {
 	__atomic_store_n(&shared->ready, 1, __ATOMIC_RELEASE);
 	raw(SYS_futex, &shared->ready, FUTEX_WAKE_ONE, 1);
