@@ -348,6 +348,13 @@ fish_offers()
 	done
 }
 
+# groff of Debian 12 leaves out others where the locale is not UTF-8. It prints this one as "->".
+@test "the pages have no character that another locale lacks, but the arrow" {
+	LC_ALL=C.UTF-8 run grep -nP '[^\x00-\x7f→]' man/*.scd
+	same characters '' "$output"
+	same 'exit status' 1 "$status"
+}
+
 @test "the first line of a page with a table asks for tbl(1)" {
 	local page text with_table=0
 
