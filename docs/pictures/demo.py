@@ -5,7 +5,8 @@
   sudo docs/pictures/demo.py ./demo.sh >docs/demo.svg
 
 The text is that of the run. The pace is not: each line that begins with "$ " is typed in a second, and what
-it prints appears at once. At the end all lines are there. A reader who prefers no motion sees them at once.
+it prints appears at once. At the end all lines are there. A reader who prefers no motion sees them at once, and so
+does one whose viewer does not animate.
 """
 import html
 import os
@@ -21,14 +22,14 @@ text { font: %dpx ui-monospace, monospace; fill: #1f2328; white-space: pre }
 .paper { fill: #f6f8fa; stroke: #d1d9e0 }
 .said { font-weight: 600; fill: #0969da }
 .typed { font-weight: 600 }
-g { opacity: 0; animation: appear 0.01s linear forwards }
-@keyframes appear { to { opacity: 1 } }
+g { animation: appear 0.01s linear backwards }
+@keyframes appear { from { opacity: 0 } }
 @media (prefers-color-scheme: dark) {
   text { fill: #f0f6fc }
   .paper { fill: #0d1117; stroke: #3d444d }
   .said { fill: #58a6ff }
 }
-@media (prefers-reduced-motion: reduce) { g { opacity: 1; animation: none } }
+@media (prefers-reduced-motion: reduce) { g { animation: none } }
 """
 
 

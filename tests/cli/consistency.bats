@@ -426,6 +426,16 @@ fish_offers()
 	done
 }
 
+@test "a viewer that does not animate shows all of a recording" {
+	local picture
+
+	run -0 --separate-stderr "$ROOT/docs/pictures/demo.py" echo one
+	for picture in "$output" "$(<"$ROOT/docs/demo.svg")"; do
+		[[ $picture == *'@keyframes appear { from { opacity: 0 } }'* ]]
+		same 'what hides a line' '' "$(grep -v '^@keyframes' <<<"$picture" | grep opacity)"
+	done
+}
+
 # wide_lines DOCUMENT...: prints lines of code blocks that are wider than 80 columns. Not those of ```text, which is output.
 wide_lines()
 {
