@@ -41,6 +41,8 @@ build() {
   [ "$(id -u)" != 0 ] || scripts/install-packages.sh build
   [ -f build/build.ninja ] || quietly meson setup build -Dtests=false
   quietly ninja -C build
+  # So that its owner can build and install it as README says, without sudo.
+  [ "$(id -u)" != 0 ] || chown -R --reference=. build
 }
 
 [ -n "${IDMOUNT_DEMO_STAGE:-}" ] || [ -n "${IDMOUNT_DEMO_BUILD:-}" ] || build

@@ -34,6 +34,8 @@ if [ "${IDMOUNT_DEMO_PRIVATE:-}" != 1 ]; then
     quietly meson setup build -Dtests=false
   fi
   quietly ninja -C build
+  # So that its owner can build and install it as README says, without sudo.
+  chown -R --reference=. build
   # The rest runs in a mount namespace of its own: the host sees no mount.
   IDMOUNT_DEMO_PRIVATE=1 exec unshare --mount --propagation private "$PWD/demo.sh"
 fi

@@ -29,10 +29,20 @@ readme_line() { # BEGINNING
   grep -F -m 1 "$1" README.md
 }
 
+# As root, in a tree that an ordinary user has unpacked.
+demo() {
+  chown -R 1000:1000 /tmp/tree && ./demo.sh
+}
+
+as_user() { # COMMAND...
+  setpriv --reuid 1000 --regid 1000 --clear-groups env HOME=/tmp/home "$@"
+}
+
+# That user builds in the directory that demo.sh has made.
 install_as_readme() {
   local line
 
-  line=$(readme_line 'meson setup build -Dtests=false && ') && eval "$line" &&
+  line=$(readme_line 'meson setup build -Dtests=false && ') && as_user sh -euc "$line" &&
     line=$(readme_line 'sudo meson install -C build') && eval "$line"
 }
 
@@ -77,23 +87,23 @@ nothing_left() {
 # An ordinary user, who owns nothing outside.
 own_prefix() {
   mkdir -p /tmp/home && cp -r /tmp/tree /tmp/home/tree && rm -rf /tmp/home/tree/build && chown -R 1000:1000 /tmp/home &&
-    setpriv --reuid 1000 --regid 1000 --clear-groups env HOME=/tmp/home sh -euc '
+    as_user sh -euc '
     cd ~/tree
-    meson setup build -Dtests=false --prefix ~/idmount
-    ninja -C build
-    meson install -C build
+    eval "$1"
+    eval "$2"
     ~/idmount/bin/idmount --version
     ~/idmount/sbin/mount.idmap --version
     export PKG_CONFIG_PATH="$(dirname "$(find ~/idmount -name idmount.pc)")"
     cc /tmp/box/box.c $(pkg-config --cflags --libs idmount) -o ~/box
-    ninja -C build uninstall
-    [ -z "$(find ~/idmount ! -type d)" ]'
+    ninja -C build-own uninstall
+    [ -z "$(find ~/idmount ! -type d)" ]' sh "$(readme_line 'meson setup build-own ')" "$(readme_line 'ninja -C build-own install')"
 }
 
 copy_tree && cd /tmp/tree || exit
 files >/tmp/before
 check 'scripts/install-packages.sh has installed all that the build requires' nothing_missing
-check 'the commands of README install it' install_as_readme || exit 0
+check 'demo.sh shows it' demo
+check 'the commands of README build it in the directory of demo.sh, without sudo, and install it' install_as_readme || exit 0
 check 'the programs are found' programs_run
 check 'without the tests, neither tests nor benchmarks are built' no_benchmarks
 check 'the program of README compiles, and finds the library' readme_program
