@@ -158,7 +158,7 @@ main() {
   fi
 }
 
-dry_run='' undo='' runtime=/usr/local/bin/idmount-oci-runtime file=''
+dry_run='' undo='' runtime='/usr/local/bin/idmount-oci-runtime' file=''
 while [ $# -gt 0 ]; do
   case $1 in
     --dry-run) dry_run=yes ;;

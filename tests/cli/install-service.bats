@@ -37,6 +37,9 @@ unit()
 	files=$(installed /usr -Dsystemdsystemunitdir=/lib/x)
 	[[ $files == *'/lib/x/idmountd.service '* && $files == *'/lib/x/idmountd.socket '* ]]
 	unit | grep -x ExecStart=/usr/sbin/idmountd
+	installed '/opt/my apps' >/dev/null
+	unit | grep -xF 'ExecStart=/opt/my\x20apps/sbin/idmountd'
+	unit idmount@ | grep -F 'ExecStart=/opt/my\x20apps/bin/idmount apply '
 	files=$(installed /usr)
 	[[ $files == *'/lib/systemd/system/idmountd.service '* ]]
 	files=$(installed /usr -Dsystemdsystemunitdir=no)

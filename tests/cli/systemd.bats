@@ -79,6 +79,7 @@ idmountd.socket" "$(boot <<-'END'
 # systemd-escape makes backslashes of a hyphen and of other characters, and systemd expands variables, specifiers and
 # patterns.
 @test "idmount@.service: the map and the target of any name" {
+	# shellcheck disable=SC2016 # these are names
 	local names=(box my-box 'a b' '${HOME}' '$HOME' '50%i' 'a"b' "a'b" 'a\b' ';' '-m' '*' 'ü')
 
 	same 'output' "$(printf '/data/%s: 2000:2000, then nothing\n' "${names[@]}")" "$(boot <<-'END'
