@@ -136,6 +136,10 @@ static int check_reserved_options(const struct fstab_line *line)
 					      users[i]);
 	if (has_fstab_option(line->options, "X-mount.idmap"))
 		return report_failure("X-mount.idmap: the type idmap has map= for this");
+	if (has_fstab_option(line->options, "X-mount.subdir"))
+		return report_failure(
+			"X-mount.subdir: with helpers some releases of mount(8) ignore it, and "
+			"show all of the source; name the directory as source");
 	return DONE;
 }
 

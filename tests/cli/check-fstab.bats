@@ -182,6 +182,11 @@ hint: add one such as g:0:100000:65536, or -o keep-rest to let every gid keep it
 	faults '1: X-mount.idmap: the type idmap has map= for this' <<<'/mnt/src /mnt/dst idmap X-mount.idmap=0:1:1 0 0'
 }
 
+@test "X-mount.subdir, which mount(8) ignores with helpers" {
+	faults '1: X-mount.subdir: with helpers some releases of mount(8) ignore it, and show all of the source; name the directory as source' \
+		<<<'/mnt/src /mnt/dst idmap map=1000:2000,X-mount.subdir=below 0 0'
+}
+
 @test "the owner of the source in a map" {
 	faults '2: /mnt/no: the source does not exist; create it, or add nofail
 3: owner and remap exclude each other: the owner on disk is not the one that the source shows
