@@ -4,11 +4,11 @@
  * one of its binds. user.c finds the user as which the program runs. rootless.c lets an ordinary user be
  * root of a user namespace, whose IDs own-map.c chooses. rootfs.c makes the root filesystem, and dev.c
  * its /dev. masks.c covers parts of its /proc and /sys. exposure.c finds places where the program can
- * store files that other users can run. size.c reads the limit of changes in memory. staging.c makes the
- * start cheap on hosts with many mounts. caps.c has the capabilities, and confine.c the other limits of
- * the program. start.c starts the program, and try.c tries for --dry-run whether it can be started.
- * session.c serves the program until it has exited. It uses signals.c for signals, and pty.c between two
- * terminals.
+ * store files that other users can run. cgroup.c makes the container's cgroup, and remove-cgroup.c
+ * removes it. size.c reads the limit of changes in memory. staging.c makes the start cheap on hosts with
+ * many mounts. caps.c has the capabilities, and confine.c the other limits of the program. start.c starts
+ * the program, and try.c tries for --dry-run whether it can be started. session.c serves the program until
+ * it has exited. It uses signals.c for signals, and pty.c between two terminals.
  */
 #ifndef IDM_CLI_RUN_RUN_H
 #define IDM_CLI_RUN_RUN_H
