@@ -49,8 +49,8 @@ tested=() # build directories
 targets=  # of a build; all if empty
 without=  # a suite that the next tests leave out
 chosen=   # the next tests, by name; all if empty
-# Many tests wait for the kernel, or for an emulated machine: one more than there are processors fills the gaps.
-at_once=$(($(nproc) + 1))
+# Most tests wait for the kernel half of their time, or for an emulated machine. So many fill the gaps.
+at_once=$((2 * $(nproc) + 1))
 failed=0  # besides tests: builds, and what is looked at below
 
 # Shows only what went wrong.
