@@ -79,7 +79,7 @@ start()
 	[[ $output == *'inside: owner unmapped, seen as 65534 (user nobody), since the user namespace has no number for it'* ]]
 	eval "option=($(sed -n 's/^ *to own it: run a new container with //p' <<<"$output"))"
 	same 'the option' '--runtime idmount --annotation io.idmount.map/vol=idmap=uids=@1000-0-1;gids=@1000-0-1' "${option[*]}"
-	sh -c "$(sed -n 's/^  cure *//p' <<<"$output")"
+	PATH=${IDMOUNT%/*}:$PATH sh -c "$(sed -n 's/^  cure *//p' <<<"$output")"
 	docker exec explained touch /vol/new
 	rm vol/new
 	setfacl -b vol
@@ -89,7 +89,7 @@ start()
 	# A file of the host's root has no such line.
 	chmod 755 vol
 	run -1 idmount explain --container explained --user 0:0 --write /vol/theirs
-	[[ $output == *'cure     setfacl -m u:100000:'* && $output != *'to own it'* ]]
+	[[ $output == *'cure     idmount cure --pid '*' setfacl -m u:100000:'* && $output != *'to own it'* ]]
 	docker rm --force explained
 	nothing_is_left
 }

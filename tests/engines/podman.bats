@@ -370,8 +370,9 @@ to_own()
 	start_explained crun --user 5:5 -v /mnt/vol:/vol:ro
 	run -1 podman exec explained cat /vol/keys/key
 	run -1 idmount explain --container explained --read /vol/keys/key
-	same 'the cures' $'setfacl -m u:5:x /mnt/vol/keys\nsetfacl -m u:5:r /mnt/vol/keys/key' "$(sed -n 's/^  cure *//p' <<<"$output")"
-	sh -ec "$(sed -n 's/^  cure *//p' <<<"$output")"
+	same 'the cures' $'idmount cure /mnt/vol/keys setfacl -m u:5:x\nidmount cure /mnt/vol/keys/key setfacl -m u:5:r' \
+		"$(sed -n 's/^  cure *//p' <<<"$output" | sed 's/ --file [0-9:]*//')"
+	PATH=${IDMOUNT%/*}:$PATH sh -ec "$(sed -n 's/^  cure *//p' <<<"$output")"
 	inside text podman exec explained cat /vol/keys/key
 	remove_explained
 	# With a map of the volume, too. User 100005 has the ID 5 on disk there.
@@ -381,8 +382,9 @@ to_own()
 	start_explained crun --user 5:5 -v /mnt/vol:/vol:ro,idmap
 	run -1 podman exec explained cat /vol/keys/key
 	run -1 idmount explain --container explained --read /vol/keys/key
-	same 'the cures' $'setfacl -m u:5:x /mnt/vol/keys\nsetfacl -m u:5:r /mnt/vol/keys/key' "$(sed -n 's/^  cure *//p' <<<"$output")"
-	sh -ec "$(sed -n 's/^  cure *//p' <<<"$output")"
+	same 'the cures' $'idmount cure /mnt/vol/keys setfacl -m u:5:x\nidmount cure /mnt/vol/keys/key setfacl -m u:5:r' \
+		"$(sed -n 's/^  cure *//p' <<<"$output" | sed 's/ --file [0-9:]*//')"
+	PATH=${IDMOUNT%/*}:$PATH sh -ec "$(sed -n 's/^  cure *//p' <<<"$output")"
 	inside text podman exec explained cat /vol/keys/key
 	remove_explained
 }
