@@ -187,7 +187,7 @@ static int expected_map(const struct mount_request *request, struct idm_map **ma
 
 /*
  * Before Linux 6.15 the helper's own record tells the map. Before 6.8 another mount can have got the ID
- * of a recorded one: so the owner must agree, too.
+ * of a recorded one: so the owner must agree, too. Nothing else tells them apart if the map lacks it.
  */
 static bool shows_owner(const struct mount_request *request)
 {

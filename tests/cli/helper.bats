@@ -288,7 +288,9 @@ before_615()
 	umount dst
 	refused 32 "$unknown" before_615 mount -t idmap -o map=1000:2001 src dst
 	umount dst
-	# The record is of another mount now, or in a directory that others can write. The short ID can be the same again.
+	# The record is of another mount now, or in a directory that others can write. The short ID can be the same again:
+	# then the owner tells them apart, if the map has it.
+	chown 1000:1000 src
 	run -0 "$IDMOUNT" mount -m 1000:2002 src dst
 	refused 32 "$unknown" before_615 mount -t idmap -o map=1000:2001 src dst
 	umount dst

@@ -31,7 +31,7 @@
 /* Rounds at each call. */
 static unsigned int rounds(void)
 {
-	return test_is_long() ? 1000 : TEST_SANITIZED ? 5 : test_is_slow() ? 2 : 20;
+	return test_is_long() ? 1000 : TEST_SANITIZED ? 5 : test_is_slow() ? 2 : 10;
 }
 
 /* The input of the victim, and its results. */

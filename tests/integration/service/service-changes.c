@@ -30,7 +30,7 @@
 #define REAL SCRATCH "/real" /* DATA without the flags of its mount */
 #define KEPT SCRATCH "/kept" /* a second name of each file */
 #define PLACES 6	     /* of a tree */
-#define TREES (test_is_long() ? 1000U : test_is_slow() ? 1U : 10U)
+#define TREES (test_is_long() ? 1000U : test_is_slow() ? 1U : 5U)
 
 /* ---- the files: directories with one file "f" each ---- */
 

@@ -22,7 +22,7 @@
 #define FILES 30 /* of a tree */
 #define NODES 4	 /* of these, nodes of /dev/null */
 #define TREES 20 /* of a batch */
-#define BATCHES (test_is_long() ? 150U : test_is_slow() ? 1U : 20U)
+#define BATCHES (test_is_long() ? 150U : test_is_slow() ? 1U : 10U)
 
 /* ---- files ---- */
 
