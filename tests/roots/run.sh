@@ -38,9 +38,9 @@ title=roots
 # To build, and what the tests call.
 packages=(
   acl attr bats bsdextrautils btrfs-progs buildah busybox-static catatonit containerd crun dpkg-dev e2fsprogs
-  erofs-utils gcc jq kmod libc6-dev libcap2-bin libsubid-dev meson mount ninja-build passwd pkg-config podman
+  erofs-utils fish gcc jq kmod libc6-dev libcap2-bin libsubid-dev meson mount ninja-build passwd pkg-config podman
   procps protobuf-compiler psmisc python3 python3-grpcio python3-kubernetes python3-protobuf runc scdoc
-  squashfs-tools uidmap util-linux-extra xfsprogs
+  squashfs-tools uidmap util-linux-extra xfsprogs zsh
 )
 # To build packages of Debian and of others, and to check them.
 packaging_packages=(
