@@ -79,7 +79,7 @@ static bool remove_lowest(int top)
 	return removed;
 }
 
-/* There may be many. The program does not run, so signals may kill this process. */
+/* There may be many. The program has exited, so signals may kill this process again. */
 static void remove_below(int cgroup)
 {
 	static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
@@ -112,24 +112,32 @@ static bool is_cgroup_name(const char *name)
 	       strspn(name + n, "0123456789abcdef") == RUN_CGROUP_DIGITS && !name[n + RUN_CGROUP_DIGITS];
 }
 
+/* At one start. A container, or a user who may write there, can make more of them at any time. */
+#define LEFT_MOST 100
+
 /* While an "idmount run" lives, it holds a lock on its cgroup, so that this one gets none. */
-static void remove_if_left(int parent, const char *name)
+static void remove_if_left(int parent, const char *name, unsigned int *most)
 {
 	AUTO_CLOSE int cgroup = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (cgroup >= 0 && flock(cgroup, LOCK_EX | LOCK_NB) == 0)
-		run_remove_cgroup(parent, name, cgroup);
+	--*most;
+	if (cgroup < 0 || flock(cgroup, LOCK_EX | LOCK_NB) < 0 || is_populated(cgroup))
+		return;
+	while (*most && remove_lowest(cgroup))
+		--*most;
+	unlinkat(parent, name, AT_REMOVEDIR);
 }
 
 void run_remove_left_cgroups(int parent)
 {
 	DIR *directory = fdopendir(openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	unsigned int most = LEFT_MOST;
 	struct dirent *entry;
 
 	if (!directory)
 		return;
-	while ((entry = readdir(directory)))
+	while (most && (entry = readdir(directory)))
 		if (is_cgroup_name(entry->d_name))
-			remove_if_left(parent, entry->d_name);
+			remove_if_left(parent, entry->d_name, &most);
 	closedir(directory);
 }

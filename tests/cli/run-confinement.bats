@@ -511,7 +511,7 @@ stays_hidden()
 }
 
 @test "a cgroup that is left behind is removed at the next start, and no other" {
-	local group used
+	local group used number
 
 	make_joe
 	mkdir box
@@ -539,6 +539,18 @@ stays_hidden()
 		sleep 0.1
 	done
 	[[ -d $used ]]
+	prints 0 in_group id -u
+	[[ ! -e $used ]]
+	# A container can make any number of them: one start removes some, and the next ones the rest.
+	used=$group/idmount-0123456789abcdef
+	mkdir "$used"
+	for number in {1..250}; do
+		mkdir "$used/$number"
+	done
+	chown 4242:4242 "$used"
+	prints 0 in_group id -u
+	[[ -d $used ]]
+	prints 0 in_group id -u
 	prints 0 in_group id -u
 	[[ ! -e $used ]]
 	rmdir "$group"/{idmount-test,idmount-0123456789abcdef0,other} "$group"
