@@ -135,7 +135,7 @@ _idmount_value()
 		mapfile -t COMPREPLY < <(compgen -W 'containerd oci text kernel util-linux crun' -- "$cur")
 		;;
 	--clear)
-		mapfile -t COMPREPLY < <(compgen -W 'ro nosuid nodev noexec nosymfollow' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'ro nosuid nodev noexec nosymfollow i a' -- "$cur")
 		;;
 	--upper-ids)
 		mapfile -t COMPREPLY < <(compgen -W 'shifted disk' -- "$cur")

@@ -119,8 +119,8 @@ complete -c idmount -n '__idmount_is explain' -l json -d 'print a JSON array'
 complete -c idmount -n '__idmount_is explain' -s h -l help -d 'show this help'
 complete -c idmount -n '__idmount_is explain' -F
 complete -c idmount -n '__idmount_is cure' -l pid -x -d 'the process whose path it is'
-complete -c idmount -n '__idmount_is cure' -l file -x -d 'the device and the inode number of the file'
-complete -c idmount -n '__idmount_is cure' -l clear -x -a 'ro nosuid nodev noexec nosymfollow' -d 'remove this flag of the mount at PATH, instead of running COMMAND'
+complete -c idmount -n '__idmount_is cure' -l file -x -d 'the device, the inode number and the mount of the file'
+complete -c idmount -n '__idmount_is cure' -l clear -x -a 'ro nosuid nodev noexec nosymfollow i a' -d 'remove this flag of the mount at PATH, or of the file, instead of running COMMAND'
 complete -c idmount -n '__idmount_is cure' -s h -l help -d 'show this help'
 complete -c idmount -n '__idmount_is cure' -F
 complete -c idmount -n '__idmount_is overlay' -s m -l map -x -a '(__idmount_map)' -d 'entries to map'

@@ -2,11 +2,12 @@
 /* Runs the command of a cure on the very file that "idmount explain" has judged. */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <linux/fs.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "cli/common/command.h"
@@ -22,101 +23,94 @@ enum { OPTION_PID = LONG_ONLY, OPTION_FILE, OPTION_CLEAR };
 
 static const struct option_row options[] = {
 	{ OPTION_PID, "pid", "PID", "the process whose path it is; without it, this one" },
-	{ OPTION_FILE, "file", "MAJOR:MINOR:INODE", "the device and the inode number of the file" },
-	{ OPTION_CLEAR, "clear", "ro|nosuid|nodev|noexec|nosymfollow",
-	  "remove this flag of the mount at PATH, instead of running COMMAND" },
+	{ OPTION_FILE, "file", "MAJOR:MINOR:INODE[:MOUNT]",
+	  "the device, the inode number and the mount of the file" },
+	{ OPTION_CLEAR, "clear", "ro|nosuid|nodev|noexec|nosymfollow|i|a",
+	  "remove this flag of the mount at PATH, or of the file, instead of running COMMAND" },
 	{ 0 },
 };
 
 static const char details[] =
 	"Runs COMMAND with a last argument that names the file PATH by a descriptor. \"idmount explain\"\n"
 	"prints this command where another user can replace the file. No symbolic link is followed, and\n"
-	"another file than that of --file is refused. Exit status: that of COMMAND. With --clear, it changes\n"
-	"a mount in the mount namespace of the process.\n";
+	"another file than that of --file is refused. Exit status: that of COMMAND. With --clear and a flag of\n"
+	"mounts, it changes a mount in the mount namespace of the process.\n";
 
 struct cure_request {
 	pid_t pid;
 	const char *path;
 	struct file_id id;
 	bool has_id;
-	uint32_t cleared; /* IDM_ATTR_*; 0: a command is run */
-	char **command;	  /* with its arguments */
+	uint32_t mount_flag; /* IDM_ATTR_*, to be cleared; 0: none */
+	int file_flag;	     /* FS_*_FL, likewise */
+	char **command;	     /* with its arguments */
 	size_t n;
 };
 
-struct cured_file {
-	int fd, directory_fd;
-	const char *name;	/* in the directory */
-	char operand[PATH_MAX]; /* of the command */
-};
-
-static int open_cured_file(const struct cure_request *q, struct cured_file *file)
+static bool clears_flag(const struct cure_request *q)
 {
-	char directory[PATH_MAX];
+	return q->mount_flag || q->file_flag;
+}
+
+/* Returns the descriptor, or -1 after a report. */
+static int open_cured_file(const struct cure_request *q)
+{
+	int fd = open_process_path(q->pid, q->path), r = fd;
 	struct file_id id;
-	int r;
 
-	file->name = split_path(q->path, directory, sizeof(directory));
-	if (file->name)
-		r = file->directory_fd = open_process_path(q->pid, directory);
-	else
-		r = file->fd = open_process_path(q->pid, q->path);
-	if (r >= 0 && file->name)
-		r = file->fd = idm_sys_openat(file->directory_fd, file->name, O_PATH | O_NOFOLLOW, 0);
 	if (r >= 0)
-		r = find_file_id(file->fd, &id);
-	if (r < 0)
-		return report_failure("%s: look up path: %s", q->path, strerror(-r));
-	if (!is_same_file_id(&id, &q->id))
-		return report_failure("%s: expected the file of --file, got another one; run idmount "
-				      "explain again",
-				      q->path);
-	return DONE;
-}
-
-/*
- * chattr(1) accepts no link, not even to a descriptor. The kernel lets no process rename or remove an
- * immutable or append-only file, so that its name stays.
- */
-static void name_operand(struct cured_file *file)
-{
-	const uint64_t fixed = STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND;
-	struct statx st;
-	int r = idm_sys_statx(file->fd, "", AT_EMPTY_PATH, STATX_TYPE, &st);
-
-	if (r == 0 && S_ISDIR(st.stx_mode))
-		snprintf(file->operand, sizeof(file->operand), "/proc/self/fd/%d/.", file->fd);
-	else if (r == 0 && file->name && st.stx_attributes & fixed)
-		snprintf(file->operand, sizeof(file->operand), "/proc/self/fd/%d/%s", file->directory_fd,
-			 file->name);
+		r = find_file_id(fd, &id);
+	if (r == -ELOOP)
+		report_failure("%s: look up path: expected no symbolic link on the way; run idmount "
+			       "explain again",
+			       q->path);
+	else if (r < 0)
+		report_failure("%s: look up path: %s", q->path, strerror(-r));
+	else if (is_same_file_id(&id, &q->id))
+		return fd;
 	else
-		snprintf(file->operand, sizeof(file->operand), "/proc/self/fd/%d", file->fd);
+		report_failure("%s: expected the file of --file, got another one; run idmount explain "
+			       "again",
+			       q->path);
+	idm_close_fd(&fd);
+	return -1;
 }
 
-static int execute_cure(const struct cure_request *q, struct cured_file *file)
+/* ---- a command ---- */
+
+static void name_operand(int fd, char operand[40])
 {
-	char **argv = reallocarray(NULL, q->n + 2, sizeof(*argv));
+	struct statx st;
+	bool is_directory = idm_sys_statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &st) == 0 &&
+			    S_ISDIR(st.stx_mode);
+
+	snprintf(operand, 40, "/proc/self/fd/%d%s", fd, is_directory ? "/." : "");
+}
+
+static int execute_cure(const struct cure_request *q, int fd)
+{
+	char **argv = reallocarray(NULL, q->n + 2, sizeof(*argv)), operand[40];
 
 	if (!argv)
 		return out_of_memory();
-	name_operand(file);
+	name_operand(fd, operand);
 	memcpy(argv, q->command, q->n * sizeof(*argv));
-	argv[q->n] = file->operand;
+	argv[q->n] = operand;
 	argv[q->n + 1] = NULL;
-	fcntl(file->fd, F_SETFD, 0);
-	if (file->directory_fd >= 0)
-		fcntl(file->directory_fd, F_SETFD, 0);
+	fcntl(fd, F_SETFD, 0);
 	execvp(*argv, argv);
 	report_failure("%s: execute: %s", *argv, strerror(errno));
 	free(argv);
 	return FAILED;
 }
 
+/* ---- a flag ---- */
+
 /* The kernel changes a mount only in its own namespace. Nothing is looked up there. */
-static int clear_mount_flag(const struct cure_request *q, const struct cured_file *file)
+static int clear_mount_flag(const struct cure_request *q, int fd)
 {
 	AUTO_CLOSE int ns = q->pid ? open_process_file(q->pid, "ns/mnt", O_RDONLY) : -1;
-	struct mount_attr attr = { .attr_clr = q->cleared };
+	struct mount_attr attr = { .attr_clr = q->mount_flag };
 	int r = 0;
 
 	if (q->pid)
@@ -124,20 +118,57 @@ static int clear_mount_flag(const struct cure_request *q, const struct cured_fil
 	if (r < 0)
 		return report_failure("process %d: enter the mount namespace: %s", (int)q->pid,
 				      strerror(-r));
-	r = idm_sys_mount_setattr(file->fd, "", AT_EMPTY_PATH, &attr);
+	r = idm_sys_mount_setattr(fd, "", AT_EMPTY_PATH, &attr);
 	return r < 0 ? report_failure("%s: change the mount: %s", q->path, strerror(-r)) : DONE;
+}
+
+/* Opens no device: that could have effects. */
+static int reopen_cured_file(int fd)
+{
+	struct statx st;
+	char link[40];
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	errno = EINVAL;
+	if (idm_sys_statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &st) < 0 ||
+	    (!S_ISREG(st.stx_mode) && !S_ISDIR(st.stx_mode)))
+		return -1;
+	return open(link, O_RDONLY | O_CLOEXEC);
+}
+
+/* Not by chattr(1): that accepts no descriptor, and another mount can cover the name of the file. */
+static int clear_file_flag(const struct cure_request *q, int fd)
+{
+	AUTO_CLOSE int file = reopen_cured_file(fd);
+	int flags = 0;
+
+	if (file >= 0 && ioctl(file, FS_IOC_GETFLAGS, &flags) == 0) {
+		flags &= ~q->file_flag;
+		if (ioctl(file, FS_IOC_SETFLAGS, &flags) == 0)
+			return DONE;
+	}
+	return report_failure("%s: change flags: %s", q->path, strerror(errno));
 }
 
 static int cure_file(const struct cure_request *q)
 {
-	struct cured_file file = { .fd = -1, .directory_fd = -1 };
-	int status = open_cured_file(q, &file);
+	AUTO_CLOSE int fd = open_cured_file(q);
 
-	if (status == DONE)
-		status = q->cleared ? clear_mount_flag(q, &file) : execute_cure(q, &file);
-	idm_close_fd(&file.fd);
-	idm_close_fd(&file.directory_fd);
-	return status;
+	if (fd < 0)
+		return FAILED;
+	if (q->mount_flag)
+		return clear_mount_flag(q, fd);
+	return q->file_flag ? clear_file_flag(q, fd) : execute_cure(q, fd);
+}
+
+/* ---- the command line ---- */
+
+static void read_cleared_flag(struct cure_request *q, const char *word)
+{
+	q->mount_flag = find_mount_flag(word);
+	q->file_flag = strcmp(word, "i") == 0	? FS_IMMUTABLE_FL
+		       : strcmp(word, "a") == 0 ? FS_APPEND_FL
+						: 0;
 }
 
 static int read_cure_option(struct cure_request *q, int letter, const char *value)
@@ -145,11 +176,11 @@ static int read_cure_option(struct cure_request *q, int letter, const char *valu
 	if (letter == OPTION_PID)
 		return parse_process_number("pid", value, &q->pid);
 	if (letter == OPTION_CLEAR) {
-		q->cleared = find_mount_flag(value);
+		read_cleared_flag(q, value);
 		return DONE;
 	}
 	q->has_id = parse_file_id(value, &q->id);
-	return q->has_id ? DONE : report_usage("--file: %s: expected MAJOR:MINOR:INODE", value);
+	return q->has_id ? DONE : report_usage("--file: %s: expected MAJOR:MINOR:INODE[:MOUNT]", value);
 }
 
 static int run_cure(int argc, char **argv)
@@ -166,10 +197,10 @@ static int run_cure(int argc, char **argv)
 	if (letter < 0)
 		return letter == OPTION_HELP ? DONE : USAGE;
 	n = operands(&a, &words);
-	if (q.cleared ? n != 1 : n < 2)
-		return report_operands(&a, q.cleared ? "PATH" : "PATH and COMMAND");
+	if (clears_flag(&q) ? n != 1 : n < 2)
+		return report_operands(&a, clears_flag(&q) ? "PATH" : "PATH and COMMAND");
 	if (!q.has_id)
-		return report_usage("--file MAJOR:MINOR:INODE is missing");
+		return report_usage("--file MAJOR:MINOR:INODE[:MOUNT] is missing");
 	q.path = words[0];
 	q.command = words + 1;
 	q.n = n - 1;

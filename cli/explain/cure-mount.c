@@ -17,6 +17,15 @@ static bool has_target(const struct verdict *v)
 	return v->place->mount && *v->place->mount->target;
 }
 
+/*
+ * Whether a link can lead a command elsewhere that names the mount: its way may begin above the working
+ * directory.
+ */
+static bool is_target_exposed(const struct verdict *v)
+{
+	return v->subject->pid || v->is_mount_exposed || *v->path != '/';
+}
+
 struct flag_word {
 	uint32_t flag;
 	const char *set, *removed;
@@ -38,8 +47,7 @@ uint32_t find_mount_flag(const char *word)
 	return 0;
 }
 
-/* mount(2) removes each flag that is not named. mount(8) names them, if it finds /proc in that
- * namespace. */
+/* mount(2) removes each flag that is not named. mount(8) names them, if it finds /proc. */
 static void write_flags(const struct verdict *v, uint32_t removed, char text[64])
 {
 	size_t n = 0;
@@ -52,18 +60,15 @@ static void write_flags(const struct verdict *v, uint32_t removed, char text[64]
 			n += (size_t)snprintf(text + n, 64 - n, ",%s", flag_words[i].set);
 }
 
-/* In another namespace, the caller's mount(8): the one of a container could be any program. */
 static bool write_remount(const struct verdict *v, const char *kind, uint32_t removed, char *text,
 			  size_t size)
 {
-	char target[VERDICT_TEXT], enter[32] = "", flags[64];
+	char target[VERDICT_TEXT], flags[64];
 
 	if (!has_target(v) || !quote_word(v->place->mount->target, target, sizeof(target)))
 		return false;
-	if (v->subject->pid)
-		snprintf(enter, sizeof(enter), "-N %d ", (int)v->subject->pid);
 	write_flags(v, removed, flags);
-	return write_cure(text, size, "mount %s-o remount,%s%s %s", enter, kind, flags, target);
+	return write_cure(text, size, "mount -o remount,%s%s %s", kind, flags, target);
 }
 
 /* The root of the mount, where the process or the caller (pid 0) sees it. */
@@ -103,15 +108,20 @@ static bool write_cleared_flag(const struct verdict *v, uint32_t removed, char *
 
 bool describe_remount(const struct verdict *v, uint32_t removed, char *text, size_t size)
 {
-	return v->subject->pid || v->is_exposed ? write_cleared_flag(v, removed, text, size)
-						: write_remount(v, "bind,", removed, text, size);
+	return is_target_exposed(v) ? write_cleared_flag(v, removed, text, size)
+				    : write_remount(v, "bind,", removed, text, size);
 }
 
-/* An overlay without an upper layer cannot become writable. */
+/*
+ * An overlay without an upper layer cannot become writable. In another mount namespace, mount(8) would
+ * believe the fstab there, which can name programs and options.
+ */
 bool describe_writable_filesystem(const struct verdict *v, char *text, size_t size)
 {
 	struct layer_file file;
 
+	if (is_target_exposed(v))
+		return false;
 	if (!is_on_overlay(v))
 		return write_remount(v, "", IDM_ATTR_RDONLY, text, size);
 	find_layer_file(v, &file);
@@ -228,7 +238,7 @@ bool describe_larger_map(const struct verdict *v, char *text, size_t size)
 	struct idm_map *map;
 	bool written;
 
-	if (v->subject->pid || v->place->unseen & IDM_UNSEEN_MOUNT_MAP || !has_target(v) ||
+	if (is_target_exposed(v) || v->place->unseen & IDM_UNSEEN_MOUNT_MAP || !has_target(v) ||
 	    !v->facts.mount_map || v->facts.access == IDM_ACCESS_CHOWN)
 		return false;
 	map = enlarge_map(v, false);

@@ -57,11 +57,38 @@ static bool find_directory_id(const struct verdict *v, const char *path, struct 
 	return file >= 0 && idm_is_same_inode(file, v->place->fd) && find_file_id(directory, id) == 0;
 }
 
+static bool is_in_podman_unshare(void)
+{
+	return getenv("_CONTAINERS_USERNS_CONFIGURED") && !idm_in_initial_userns();
+}
+
+/* By the other path the file is on another mount. */
+static bool find_id_by_path(const struct verdict *v, const char *path, struct file_id *id)
+{
+	AUTO_CLOSE int file = open_process_path(0, path);
+
+	return file >= 0 && idm_is_same_inode(file, v->place->fd) && find_file_id(file, id) == 0;
+}
+
+/* podman unshare can have another mount namespace when the cure is pasted. */
+static bool find_cured_id(const struct verdict *v, const char *path, struct file_id *id)
+{
+	bool is_found = v->result.on_directory	 ? find_directory_id(v, path, id)
+			: requires_other_path(v) ? find_id_by_path(v, path, id)
+						 : find_file_id(v->place->fd, id) == 0;
+
+	if (!v->subject->pid && is_in_podman_unshare())
+		id->mount = 0;
+	return is_found;
+}
+
 /*
- * A command that changes the inode of the rule. The process of a container can replace the file before
- * the command runs, by a link to a file of the host. So "idmount cure" finds it there.
+ * A command that changes the inode of the rule, or the flag of it that is to be cleared. The process of
+ * a container can replace the file before the command runs, by a link to a file of the host. So "idmount
+ * cure" finds it there.
  */
-static bool change_file(const struct verdict *v, const char *command, char *text, size_t size)
+static bool write_file_cure(const struct verdict *v, const char *command, const char *flag, char *text,
+			    size_t size)
 {
 	char path[VERDICT_TEXT], word[VERDICT_TEXT], pid[32] = "", number[FILE_ID_TEXT];
 	struct file_id id;
@@ -70,13 +97,20 @@ static bool change_file(const struct verdict *v, const char *command, char *text
 		return false;
 	if (!v->subject->pid && !v->is_exposed && !requires_other_path(v))
 		return write_cure(text, size, "%s %s", command, word);
-	if (v->result.on_directory ? !find_directory_id(v, path, &id)
-				   : find_file_id(v->place->fd, &id) < 0)
+	if (!find_cured_id(v, path, &id))
 		return false;
 	format_file_id(&id, number);
 	if (v->subject->pid && !requires_other_path(v))
 		snprintf(pid, sizeof(pid), "--pid %d ", (int)v->subject->pid);
-	return write_cure(text, size, "idmount cure %s--file %s %s %s", pid, number, word, command);
+	return flag ? write_cure(text, size, "idmount cure %s--file %s --clear %s %s", pid, number, flag,
+				 word)
+		    : write_cure(text, size, "idmount cure %s--file %s %s %s", pid, number, word,
+				 command);
+}
+
+static bool change_file(const struct verdict *v, const char *command, char *text, size_t size)
+{
+	return write_file_cure(v, command, NULL, text, size);
 }
 
 static bool change_owner(const struct verdict *v, char *text, size_t size)
@@ -265,7 +299,7 @@ static bool enter_podman(char *text, size_t size)
 {
 	char cure[VERDICT_TEXT];
 
-	if (!getenv("_CONTAINERS_USERNS_CONFIGURED") || idm_in_initial_userns())
+	if (!is_in_podman_unshare())
 		return true;
 	return write_cure(cure, sizeof(cure), "%s", text) &&
 	       write_cure(text, size, "podman unshare %s", cure);
@@ -304,9 +338,9 @@ static bool choose_cure(const struct verdict *v, char *text, size_t size)
 	case IDM_RULE_NOSYMFOLLOW:
 		return describe_remount(v, IDM_ATTR_NOSYMFOLLOW, text, size);
 	case IDM_RULE_IMMUTABLE:
-		return change_file(v, "chattr -i", text, size);
+		return write_file_cure(v, "chattr -i", "i", text, size);
 	case IDM_RULE_APPEND_ONLY:
-		return change_file(v, "chattr -a", text, size);
+		return write_file_cure(v, "chattr -a", "a", text, size);
 	case IDM_RULE_CHANGE_OWNER:
 	case IDM_RULE_CHANGE_GROUP:
 		return change_owner(v, text, size);

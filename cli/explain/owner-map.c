@@ -247,7 +247,8 @@ bool describe_owner_map(const struct verdict *v, char *text, size_t size)
 		return false;
 	if (v->subject->pid)
 		return write_engine_option(v, text, size);
-	return quote_word(v->path, path, sizeof(path)) &&
+	/* A link on the way would lead it to another directory. */
+	return !v->is_exposed && quote_word(v->path, path, sizeof(path)) &&
 	       write_cure(text, size, "as root: idmount mount -m u:%u:%u,g:%u:%u %s %s", inode->uid,
 			  v->facts.fsuid, inode->gid, v->facts.fsgid, path, path);
 }

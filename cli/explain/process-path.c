@@ -17,23 +17,27 @@
 int find_file_id(int fd, struct file_id *id)
 {
 	struct statx st;
-	int r = idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &st);
+	int r = idm_sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
+			      STATX_INO | STATX_MNT_ID | STATX_MNT_ID_UNIQUE, &st);
 
 	if (r == 0)
-		*id = (struct file_id){ st.stx_dev_major, st.stx_dev_minor, st.stx_ino };
+		*id = (struct file_id){ st.stx_dev_major, st.stx_dev_minor, st.stx_ino, st.stx_mnt_id };
 	return r;
 }
 
 bool is_same_file_id(const struct file_id *a, const struct file_id *b)
 {
-	return a->major == b->major && a->minor == b->minor && a->inode == b->inode;
+	return a->major == b->major && a->minor == b->minor && a->inode == b->inode &&
+	       (!a->mount || !b->mount || a->mount == b->mount);
 }
 
 bool parse_file_id(const char *text, struct file_id *id)
 {
 	char again[FILE_ID_TEXT];
 
-	if (sscanf(text, "%" SCNu32 ":%" SCNu32 ":%" SCNu64, &id->major, &id->minor, &id->inode) != 3)
+	id->mount = 0;
+	if (sscanf(text, "%" SCNu32 ":%" SCNu32 ":%" SCNu64 ":%" SCNu64, &id->major, &id->minor,
+		   &id->inode, &id->mount) < 3)
 		return false;
 	format_file_id(id, again);
 	return strcmp(text, again) == 0;
@@ -41,8 +45,11 @@ bool parse_file_id(const char *text, struct file_id *id)
 
 void format_file_id(const struct file_id *id, char text[FILE_ID_TEXT])
 {
-	snprintf(text, FILE_ID_TEXT, "%" PRIu32 ":%" PRIu32 ":%" PRIu64, id->major, id->minor,
-		 id->inode);
+	int n = snprintf(text, FILE_ID_TEXT, "%" PRIu32 ":%" PRIu32 ":%" PRIu64, id->major, id->minor,
+			 id->inode);
+
+	if (id->mount)
+		snprintf(text + n, FILE_ID_TEXT - (size_t)n, ":%" PRIu64, id->mount);
 }
 
 /* ---- paths ---- */
@@ -70,16 +77,4 @@ int open_process_path(pid_t pid, const char *path)
 	if (start >= 0)
 		close(start);
 	return fd;
-}
-
-const char *split_path(const char *path, char *directory, size_t size)
-{
-	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-	size_t n = slash ? (size_t)(slash - path) + (slash == path) : 1;
-
-	if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || n >= size)
-		return NULL;
-	memcpy(directory, slash ? path : ".", n);
-	directory[n] = '\0';
-	return name;
 }

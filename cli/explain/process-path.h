@@ -3,7 +3,7 @@
  * A path of a process, and the file that it names. A process that owns a directory on the way can
  * replace a name there at any time. An absolute link that it makes begins at the caller's root directory
  * in a path through /proc/PID/root. So no link is followed, and the file has to be the one that is
- * known.
+ * known, on the same mount: another one can have another map, or other flags.
  */
 #ifndef IDM_CLI_EXPLAIN_PROCESS_PATH_H
 #define IDM_CLI_EXPLAIN_PROCESS_PATH_H
@@ -12,32 +12,27 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define FILE_ID_TEXT 48
+#define FILE_ID_TEXT 72
 
 struct file_id {
 	uint32_t major, minor; /* of the filesystem */
 	uint64_t inode;
+	uint64_t mount; /* its ID, unique from Linux 6.8 on; 0: any */
 };
 
 /* Each returns 0 or -errno. */
 int find_file_id(int fd, struct file_id *id);
 bool is_same_file_id(const struct file_id *a, const struct file_id *b);
 
-/* "8:1:1234" */
+/* "8:1:1234:56", or without the mount "8:1:1234" */
 bool parse_file_id(const char *text, struct file_id *id);
 void format_file_id(const struct file_id *id, char text[FILE_ID_TEXT]);
 
 /*
  * Opens with O_PATH. `path` begins at the root or working directory of the process; 0: of the caller.
- * Returns the descriptor, or -errno; -ELOOP: there is a symbolic link on the way. One at the end is opened
- * itself.
+ * Returns the descriptor, or -errno; -ELOOP: there is a symbolic link on the way. One at the end is
+ * opened itself.
  */
 int open_process_path(pid_t pid, const char *path);
-
-/*
- * Splits a path into that of its directory, in `directory`, and the name in it, which is returned. NULL:
- * it ends in no name, or the directory does not fit.
- */
-const char *split_path(const char *path, char *directory, size_t size);
 
 #endif

@@ -254,6 +254,31 @@ static int judge_link(struct explain_request *request, struct verdict *v, struct
 	return r < 0 ? r : note_verdict(v, request);
 }
 
+static uint32_t find_shown_owner(const struct verdict *v)
+{
+	uint32_t disk = v->facts.inode->uid, seen = disk;
+
+	if (disk != IDM_EXPLAIN_NO_ID && v->facts.mount_map &&
+	    idm_map_to_seen(v->facts.mount_map, IDM_UID, disk, &seen) < 0)
+		return IDM_EXPLAIN_NO_ID;
+	return seen;
+}
+
+static void note_way(struct exposed_way *way, const struct verdict *v)
+{
+	const struct idm_explain_inode *inode = v->facts.inode;
+	bool is_unseen = v->place->unseen & IDM_UNSEEN_OWNER && !v->has_certain_owner;
+	const struct way_place place = {
+		.mode = inode->mode,
+		.shown = find_shown_owner(v),
+		.disk = is_unseen ? IDM_EXPLAIN_NO_ID : inode->uid,
+		.mount = v->place->mount ? v->place->mount->id : 0,
+		.is_foreign = v->place->unseen & IDM_UNSEEN_SERVER || v->facts.fs_map,
+	};
+
+	note_place_on_way(way, &place);
+}
+
 /* A directory on the way that refuses does not end the way: its cure may not be the only one. */
 static int explain_step(const struct idm_explain_info *place, void *data)
 {
@@ -277,10 +302,11 @@ static int explain_step(const struct idm_explain_info *place, void *data)
 	if (v.has_certain_owner)
 		unseen &= ~IDM_UNSEEN_OWNER;
 	if (r == 0)
-		r = report_path_place(&request->report, &v, visit->err);
-	if (r == 0)
-		note_place_on_way(&request->way, v.facts.inode->mode, v.result.uid);
+		note_way(&request->way, &v);
 	v.is_exposed = request->way.is_exposed;
+	v.is_mount_exposed = request->way.is_mount_exposed;
+	if (r == 0)
+		r = report_path_place(&request->report, &v, visit->err);
 	/* find_verdict() looks for them. */
 	request->report.unseen |= is_on_overlay(&v) ? unseen & ~IDM_UNSEEN_LAYERS : unseen;
 	if (r == 0)

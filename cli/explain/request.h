@@ -24,7 +24,7 @@ struct explain_request {
 		uint32_t uid, gid;
 		bool is_settled, is_unseen;
 		bool is_readonly; /* its filesystem or subvolume */
-	} directory; /* the last one on the way */
+	} directory;		  /* the last one on the way */
 };
 
 /*

@@ -34,6 +34,7 @@ struct verdict {
 	bool has_certain_owner;		  /* the layer of an overlay has told it */
 	const struct subject *subject;
 	bool is_exposed;       /* another user can replace a name on the way, or the file */
+	bool is_mount_exposed; /* the same on the way to the mount point of its mount */
 	unsigned int accesses; /* 1 << IDM_ACCESS_*: a cure for a permission cures these refusals, too */
 	char layer_reason[VERDICT_TEXT];	 /* `reason`, if a layer of an overlay refuses */
 	bool is_refused_in_layer;		 /* `reason`: to the process that mounted the overlay */

@@ -840,7 +840,7 @@ refuses_another()
 	mv src/directory src/moved
 	ln -s /mnt/host src/directory
 	refuses_another
-	[[ $output == *'look up path: Not a directory'* ]]
+	[[ $output == *'look up path: expected no symbolic link on the way'* ]]
 	# Another process with this number, which has the host's root directory.
 	cure=${cure/--pid $pid/--pid $$} refuses_another
 	# Back in its place.
@@ -862,7 +862,7 @@ refuses_another()
 	inside_as 5 rm /mnt/src/data/file
 }
 
-@test "the cure of an immutable file in a container, by its name in the directory" {
+@test "the cure of an immutable file in a container, by its descriptor" {
 	local flag cure
 
 	mkdir src/directory
@@ -872,7 +872,7 @@ refuses_another()
 	for flag in i a; do
 		chattr "+$flag" src/directory/file
 		cure_inside --write /mnt/src/directory/file
-		[[ $cure == *" /mnt/src/directory/file chattr -$flag" ]]
+		[[ $cure == *" --clear $flag /mnt/src/directory/file" ]]
 		PATH=${IDMOUNT%/*}:$PATH sh -c "$cure"
 		inside_as 5 dd if=/dev/null of=/mnt/src/directory/file conv=notrunc status=none
 	done
@@ -920,6 +920,95 @@ exposed()
 	exposed /mnt/src/sticky/below/file yes
 }
 
+@test "a cure on a mapped mount: the owner on disk can replace the file, too" {
+	mkdir src/theirs
+	touch src/theirs/file
+	chmod 600 src/theirs/file
+	chown -R 100000:100000 src/theirs
+	noting idmount mount -m 100000:0:65536 src/theirs dst
+	exposed /mnt/dst/file yes
+}
+
+@test "a cure on a filesystem of another user: its server can replace the file" {
+	[[ -c /dev/fuse ]] || skip 'no FUSE here'
+	mkdir low
+	touch low/file
+	chmod 600 low/file
+	background fuse-overlayfs -f -o lowerdir=/mnt/low,squash_to_root,allow_other dst
+	until mountpoint -q dst; do
+		sleep 0.1
+	done
+	run -1 idmount explain --user 5:5 --read --json /mnt/dst/file
+	[[ $(member cure <<<"$output") == 'idmount cure --file '* ]]
+	umount dst
+}
+
+# without_cure PATH [OPTION...]: the access is refused, and no command is printed.
+without_cure()
+{
+	run -1 idmount explain --user 5:5 --create "${@:2}" "$1"
+	[[ $output != *'  cure'* && $output != *'to own it'* ]]
+}
+
+@test "no cure names a mount that another user, or a container, can exchange" {
+	local place other
+
+	mkdir -p src/own src/theirs/fs src/theirs/volume src/theirs/file
+	for place in src/own src/theirs/fs; do
+		mount -t tmpfs -o mode=777 none "$place"
+		mount -o remount,ro "$place"
+		mount -o remount,bind,rw "$place"
+	done
+	# The filesystem is read-only: in another mount namespace, mount(8) would believe the fstab there.
+	run -1 idmount explain --user 5:5 --create --json /mnt/src/own
+	same 'the cure' 'mount -o remount,rw /mnt/src/own' "$(member cure <<<"$output")"
+	background unshare --mount sleep 1000
+	other=${background[-1]}
+	until [[ $(cat "/proc/$other/comm") == sleep ]]; do
+		sleep 0.1
+	done
+	without_cure /mnt/src/own --pid "$other"
+	cd src/own
+	without_cure .
+	cd /mnt
+	# The map.
+	chmod 777 src/theirs/volume
+	noting idmount mount -m 1000:1000:1 src/theirs/volume src/theirs/volume
+	run -1 idmount explain --user 5:5 --create --json /mnt/src/theirs/volume
+	[[ $(member cure <<<"$output") == 'idmount mount --remap --replace '* ]]
+	chown 1000:1000 src/theirs src/theirs/file
+	without_cure /mnt/src/theirs/volume
+	without_cure /mnt/src/theirs/fs
+	start_container
+	run -1 idmount explain --userns "$pid" --user 0:0 --create /mnt/src/theirs/file
+	echo "$output"
+	[[ $output != *'idmount mount'*' /mnt/src/theirs/file'* ]]
+}
+
+@test "the cure of a mount changes no other mount of the same directory" {
+	local cure
+
+	touch src/file
+	chmod 666 src/file
+	mkdir -p a/volume b/volume
+	mount --bind src a/volume
+	mount --bind src b/volume
+	mount -o remount,bind,ro a/volume
+	mount -o remount,bind,ro,nosuid b/volume
+	run -1 idmount explain --pid "$$" --user 5:5 --write --json /mnt/a/volume/file
+	cure=$(member cure <<<"$output")
+	[[ $cure == *' --clear ro /mnt/a/volume' ]]
+	mv a c
+	mv b a
+	run -1 env PATH="${IDMOUNT%/*}:$PATH" sh -c "$cure"
+	[[ $output == *'expected the file of --file, got another one'* ]]
+	same 'read-only mounts' 2 "$(awk '$6 ~ /^ro/ && $5 ~ /volume$/' /proc/self/mountinfo | wc -l)"
+	mv a b
+	mv c a
+	PATH=${IDMOUNT%/*}:$PATH sh -c "$cure" || grep -q __asan_init "$IDMOUNT"
+	same 'the mount' rw "$(awk '$5 == "/mnt/a/volume" { print substr($6, 1, 2) }' /proc/self/mountinfo)"
+}
+
 @test "idmount cure: wrong usage, a missing file, a missing command, and the status of the command" {
 	local id arguments
 
@@ -927,6 +1016,7 @@ exposed()
 	id=$(stat -c %Hd:%Ld:%i src/file)
 	for arguments in "--file $id" "--file $id src/file" 'src/file true' '--file 1:2 src/file true' \
 		'--file 1:2:x src/file true' "--file $id --clear ro src/file true" "--file $id --clear rw src/file" "--file $id --clear ro" '--file +1:2:3 src/file true' '--file 1:2:3: src/file true' \
+		'--file 1:2:3:0 src/file true' '--file 1:2:3:4:5 src/file true' "--file $id --clear x src/file" \
 		'--file 4294967297:2:3 src/file true' "--pid 0 --file $id src/file true"; do
 		# shellcheck disable=SC2086 # words
 		run -2 idmount cure $arguments
