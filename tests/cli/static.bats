@@ -31,7 +31,7 @@ inside()
 @test "they are small" {
 	local most=1500
 
-	[[ $IDM_LIBC == glibc ]] || most=640
+	[[ $IDM_LIBC == glibc ]] || most=660
 	same "over $most KiB" '' "$(find dst -type f -size "+${most}k")"
 }
 
