@@ -148,11 +148,12 @@ static void doubt_capabilities(struct verdict *v)
 
 /* ---- filesystems of the kernel ---- */
 
-static bool is_on(const struct verdict *v, uint32_t magic)
+/* 0: not known. */
+static uint32_t find_magic(const struct verdict *v)
 {
 	struct statfs fs;
 
-	return idm_sys_fstatfs(v->place->fd, &fs) == 0 && (uint32_t)fs.f_type == magic;
+	return idm_sys_fstatfs(v->place->fd, &fs) == 0 ? (uint32_t)fs.f_type : 0;
 }
 
 /* The kernel checks these before it asks the filesystem. */
@@ -171,12 +172,14 @@ static void doubt_kernel_rules(struct verdict *v)
 {
 	bool is_search = S_ISDIR(v->facts.inode->mode) && v->facts.access == IDM_ACCESS_EXECUTE;
 	bool is_awaiting_mount;
+	uint32_t magic;
 
 	if (v->facts.access == IDM_ACCESS_FOLLOW || !(v->place->unseen & IDM_UNSEEN_FS_RULES) ||
 	    v->is_unknown || is_rule_of_mount(v->result.rule))
 		return;
-	is_awaiting_mount = is_on(v, AUTOFS_SUPER_MAGIC);
-	v->is_unknown = is_awaiting_mount || is_on(v, PROC_SUPER_MAGIC)
+	magic = find_magic(v);
+	is_awaiting_mount = magic == AUTOFS_SUPER_MAGIC;
+	v->is_unknown = is_awaiting_mount || magic == PROC_SUPER_MAGIC
 				? v->result.errnum || v->place->is_last
 				: !v->result.errnum && !is_search;
 	v->doubt = is_awaiting_mount ? "the filesystem that autofs mounts there permits it"
@@ -190,8 +193,8 @@ static void name_readonly_subvolume(struct verdict *v)
 {
 	struct statfs fs;
 
-	if (v->result.rule == IDM_RULE_FILESYSTEM_READONLY && is_on(v, BTRFS_SUPER_MAGIC) &&
-	    idm_sys_fstatfs(v->place->fd, &fs) == 0 && !(fs.f_flags & ST_RDONLY))
+	if (v->result.rule == IDM_RULE_FILESYSTEM_READONLY && idm_sys_fstatfs(v->place->fd, &fs) == 0 &&
+	    (uint32_t)fs.f_type == BTRFS_SUPER_MAGIC && !(fs.f_flags & ST_RDONLY))
 		refuse_for_reason(v, EROFS, "the subvolume is read-only");
 }
 

@@ -5,7 +5,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cure-text.h"
 #include "lib/base/macros.h"
@@ -15,18 +14,16 @@
 struct path_search {
 	const struct idm_mount_info *mount; /* that the file is on */
 	const char *below;		    /* the path of the file in the filesystem */
-	struct stat file;
+	int fd;				    /* of the file */
 	char *path;
 	size_t size;
 };
 
-static bool is_path_of(const char *path, const struct stat *file)
+static bool is_path_of(const char *path, int file)
 {
 	AUTO_CLOSE int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	struct stat found;
 
-	return fd >= 0 && fstat(fd, &found) == 0 && found.st_dev == file->st_dev &&
-	       found.st_ino == file->st_ino;
+	return fd >= 0 && idm_is_same_inode(fd, file);
 }
 
 /* The path behind a directory, with a slash in front, or empty. NULL: it is not in that directory. */
@@ -48,7 +45,7 @@ static int try_other_mount(const struct idm_mount_info *mount, void *data)
 		return 0;
 	if (strcmp(target, "/") == 0 && *rest)
 		target = "";
-	return write_cure(s->path, s->size, "%s%s", target, rest) && is_path_of(s->path, &s->file);
+	return write_cure(s->path, s->size, "%s%s", target, rest) && is_path_of(s->path, s->fd);
 }
 
 /* The IDs on disk are then those that the other path shows. */
@@ -61,9 +58,11 @@ static bool has_known_map(const struct verdict *v)
 /* Copies the path in the filesystem to `below`. */
 static bool search_mounts(const struct verdict *v, char below[2 * PATH_MAX], char *path, size_t size)
 {
-	struct path_search search = { .mount = v->place->mount, .path = path, .size = size };
+	struct path_search search = {
+		.mount = v->place->mount, .fd = v->place->fd, .path = path, .size = size
+	};
 
-	if (!search.mount || fstat(v->place->fd, &search.file) < 0)
+	if (!search.mount)
 		return false;
 	search.below = find_path_below(v, below, 2 * PATH_MAX);
 	return search.below && idm_list(IDM_LIST_UNMAPPED, try_other_mount, &search, NULL) == 1;

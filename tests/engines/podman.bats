@@ -359,6 +359,18 @@ to_own()
 	remove_explained
 }
 
+# The cures of the key as printed, without the numbers of its files, let the container read it.
+cure_key()
+{
+	run -1 podman exec explained cat /vol/keys/key
+	run -1 idmount explain --container explained --read /vol/keys/key
+	same 'the cures' $'idmount cure /mnt/vol/keys setfacl -m u:5:x\nidmount cure /mnt/vol/keys/key setfacl -m u:5:r' \
+		"$(sed -n 's/^  cure *//p' <<<"$output" | sed 's/ --file [0-9:]*//')"
+	PATH=${IDMOUNT%/*}:$PATH sh -ec "$(sed -n 's/^  cure *//p' <<<"$output")"
+	inside text podman exec explained cat /vol/keys/key
+	remove_explained
+}
+
 @test "idmount explain: a closed file of a read-only volume: the cure, as printed" {
 	local userns=()
 
@@ -368,25 +380,13 @@ to_own()
 	chmod 600 vol/keys/key
 	chown 1000:1000 vol/keys vol/keys/key
 	start_explained crun --user 5:5 -v /mnt/vol:/vol:ro
-	run -1 podman exec explained cat /vol/keys/key
-	run -1 idmount explain --container explained --read /vol/keys/key
-	same 'the cures' $'idmount cure /mnt/vol/keys setfacl -m u:5:x\nidmount cure /mnt/vol/keys/key setfacl -m u:5:r' \
-		"$(sed -n 's/^  cure *//p' <<<"$output" | sed 's/ --file [0-9:]*//')"
-	PATH=${IDMOUNT%/*}:$PATH sh -ec "$(sed -n 's/^  cure *//p' <<<"$output")"
-	inside text podman exec explained cat /vol/keys/key
-	remove_explained
+	cure_key
 	# With a map of the volume, too. User 100005 has the ID 5 on disk there.
 	setfacl -Rb vol/keys
 	chown -R 0:0 vol
 	userns=(--uidmap 0:100000:65536 --gidmap 0:100000:65536)
 	start_explained crun --user 5:5 -v /mnt/vol:/vol:ro,idmap
-	run -1 podman exec explained cat /vol/keys/key
-	run -1 idmount explain --container explained --read /vol/keys/key
-	same 'the cures' $'idmount cure /mnt/vol/keys setfacl -m u:5:x\nidmount cure /mnt/vol/keys/key setfacl -m u:5:r' \
-		"$(sed -n 's/^  cure *//p' <<<"$output" | sed 's/ --file [0-9:]*//')"
-	PATH=${IDMOUNT%/*}:$PATH sh -ec "$(sed -n 's/^  cure *//p' <<<"$output")"
-	inside text podman exec explained cat /vol/keys/key
-	remove_explained
+	cure_key
 }
 
 @test "idmount explain: the annotation that lets a container own its volume, as printed" {
